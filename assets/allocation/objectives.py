@@ -1,0 +1,298 @@
+"""The objectives: one problem, one solver, one set of weights, by PyPortfolioOpt 1.6.0.
+
+Belongs here: how each objective is put to PyPortfolioOpt, and the gradient that proves it. Must not be here: what
+happens when one fails (optimiser), SQL, estimates from prices.
+
+HRP knows no limits: where its weights break one, they are projected on the limits (least squares), so the result is
+the nearest admissible portfolio. Black-Litterman takes the policy's expected returns as its prior, blends the views in
+(Idzorek's confidences; 0.5 is He and Litterman's default) and maximises the Sharpe ratio of the posterior.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from assets.allocation.estimates import Estimates, make_estimates
+from assets.allocation.model import AllocationPolicy, Constraints, FloatArray, UnsolvedError, View
+from assets.allocation.verify import ACTIVE_TOLERANCE
+
+# In this order: Clarabel is the precise one; where it stops short (max_sharpe, n >= 200, was seen) SCS goes on.
+CONE_SOLVERS = ("CLARABEL", "SCS")
+LINEAR_SOLVERS = ("CLARABEL", "HIGHS")
+SOLVER_OPTIONS: dict[str, dict[str, Any]] = {"SCS": {"eps": 1e-9, "max_iters": 50_000}}
+TAU = 0.05
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Weights (n,) that a solver gave, not yet proven.
+
+    `gradient` (n,) of what was minimised, `active_gradients` of the objective's own limit and the `scale` of the
+    gradient, for the KKT residual; None for objectives that have none (hrp, and cvar and cdar, whose minimum has kinks).
+    """
+
+    weights: FloatArray
+    solver: str
+    gradient: FloatArray | None = None
+    active_gradients: tuple[FloatArray, ...] = ()
+    scale: float | None = None
+
+
+def solvers_of(objective: str) -> Sequence[str]:
+    """Solvers to try, best first."""
+    return LINEAR_SOLVERS if objective in ("cvar", "cdar") else CONE_SOLVERS
+
+
+def solve(
+    policy: AllocationPolicy, estimates: Estimates, constraints: Constraints, risk_free_rate: float, solver: str
+) -> Candidate:
+    """Solve the policy's objective once, with one solver; min_assets is not looked at.
+
+    Raises:
+        UnsolvedError: the objective has no solution under these limits, or the solver found none.
+    """
+    objectives: dict[str, Callable[[], Candidate]] = {
+        "max_sharpe": lambda: _max_sharpe(estimates, constraints, risk_free_rate, solver),
+        "black_litterman": lambda: _max_sharpe(estimates, constraints, risk_free_rate, solver),
+        "min_volatility": lambda: _min_volatility(estimates, constraints, solver),
+        "efficient_risk": lambda: _efficient_risk(estimates, constraints, _target(policy), solver),
+        "efficient_return": lambda: _efficient_return(estimates, constraints, _target(policy), solver),
+        "hrp": lambda: _hrp(estimates, constraints, solver),
+        "cvar": lambda: _tail(estimates, constraints, policy.confidence, solver, "cvar"),
+        "cdar": lambda: _tail(estimates, constraints, policy.confidence, solver, "cdar"),
+    }
+    if policy.objective not in objectives:
+        raise UnsolvedError(f"objective {policy.objective!r} is not available")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            candidate = objectives[policy.objective]()
+    except UnsolvedError:
+        raise
+    # cvxpy and the solvers raise many kinds (SolverError, ArpackError, ValueError, PanicException's kin)
+    except Exception as error:
+        raise UnsolvedError(f"{policy.objective} by {solver}: {_message(error)}") from error
+    return replace(candidate, weights=settle(candidate.weights, constraints))
+
+
+def settle(weights: FloatArray, constraints: Constraints) -> FloatArray:
+    """Take a solver's rounding out: clip to the bounds and give what is missing to 1 to the weights between theirs.
+
+    Moves of more than 1e-5 are left alone: those are errors, and the proof has to see them.
+    """
+    if not np.isfinite(weights).all():
+        return weights
+    lower, upper = constraints.lower, constraints.upper
+    snapped = np.where(weights - lower < 1e-7, lower, np.where(upper - weights < 1e-7, upper, weights))
+    missing = 1.0 - snapped.sum()
+    free = (snapped > lower) & (snapped < upper)
+    if free.any():
+        snapped = snapped + np.where(free, missing / free.sum(), 0.0)
+    if np.abs(snapped - weights).max() > ACTIVE_TOLERANCE:
+        return weights
+    settled: FloatArray = np.clip(snapped, lower, upper)
+    return settled
+
+
+def with_views(estimates: Estimates, views: Sequence[View]) -> tuple[Estimates, tuple[str, ...]]:
+    """Black-Litterman's posterior estimates, and why a view was left out, if any was.
+
+    The prior is the policy's expected returns. A view on an instrument that is not among the labels is left out.
+
+    Raises:
+        UnsolvedError: no view is left.
+    """
+    from pypfopt import BlackLittermanModel
+
+    position = {label: i for i, label in enumerate(estimates.labels)}
+    picks, expected, confidences, left_out = [], [], [], []
+    for view in views:
+        missing = [name for name in (view.instrument, view.over) if name is not None and name not in position]
+        if missing:
+            left_out.append(f"view on {view.instrument} left out: {', '.join(missing)} not in the universe")
+            continue
+        pick = np.zeros(len(position))
+        pick[position[view.instrument]] = 1.0
+        if view.over is not None:
+            pick[position[view.over]] = -1.0
+        picks.append(pick)
+        expected.append(view.expected_return)
+        confidences.append(view.confidence)
+    if not picks:
+        raise UnsolvedError("; ".join(left_out) or "black_litterman without a view")
+    model = BlackLittermanModel(
+        estimates.covariance,
+        pi=estimates.expected_returns,
+        P=np.array(picks),
+        Q=np.array(expected),
+        omega="idzorek",
+        view_confidences=np.array(confidences).reshape(-1, 1),
+        tau=TAU,
+    )
+    posterior = make_estimates(
+        estimates.labels,
+        model.bl_returns().to_numpy(dtype=np.float64),
+        model.bl_cov().to_numpy(dtype=np.float64),
+        estimates.returns,
+        estimates.frequency,
+        estimates.is_repaired,
+    )
+    return posterior, tuple(left_out)
+
+
+def frontier_model(estimates: Estimates, constraints: Constraints, solver: str) -> Any:
+    """A PyPortfolioOpt EfficientFrontier with these limits."""
+    from pypfopt import EfficientFrontier
+
+    model = EfficientFrontier(
+        estimates.expected_returns,
+        estimates.covariance,
+        weight_bounds=_bounds(constraints),
+        solver=solver,
+        solver_options=SOLVER_OPTIONS.get(solver),
+    )
+    _add_groups(model, constraints)
+    return model
+
+
+def project(target: FloatArray, constraints: Constraints, solver: str) -> FloatArray:
+    """The weights within the limits that are nearest to `target` (n,) by least squares.
+
+    Raises:
+        UnsolvedError: the solver found none.
+    """
+    import cvxpy
+
+    weights = cvxpy.Variable(len(target))
+    limits = [cvxpy.sum(weights) == 1, weights >= constraints.lower, weights <= constraints.upper]
+    for group in constraints.groups:
+        member = group.members.astype(np.float64)
+        limits += [member @ weights <= group.maximum, member @ weights >= group.minimum]
+    problem = cvxpy.Problem(cvxpy.Minimize(cvxpy.sum_squares(weights - target)), limits)
+    problem.solve(solver=solver, **SOLVER_OPTIONS.get(solver, {}))
+    if weights.value is None:
+        raise UnsolvedError(f"projection on the limits by {solver}: {problem.status}")
+    return settle(np.asarray(weights.value, dtype=np.float64), constraints)
+
+
+def _bounds(constraints: Constraints) -> list[tuple[float, float]]:
+    # Pairs by asset: PyPortfolioOpt reads (lower array, upper array) as pairs too when there are exactly two assets.
+    return list(zip(constraints.lower.tolist(), constraints.upper.tolist(), strict=True))
+
+
+def _add_groups(model: Any, constraints: Constraints) -> None:
+    for group in constraints.groups:
+        member = group.members.astype(np.float64)
+        if not group.members.any():
+            continue  # nothing to limit; a minimum that cannot be met is refused by require_feasible
+        if group.maximum < 1:
+            model.add_constraint(lambda w, member=member, group=group: member @ w <= group.maximum)
+        if group.minimum > 0:
+            model.add_constraint(lambda w, member=member, group=group: member @ w >= group.minimum)
+
+
+def _target(policy: AllocationPolicy) -> float:
+    if policy.target is None:
+        raise UnsolvedError(f"{policy.objective} needs a target")
+    return float(policy.target)
+
+
+def _weights(model: Any) -> FloatArray:
+    return np.asarray(model.weights, dtype=np.float64)
+
+
+def _volatility_gradient(weights: FloatArray, covariance: FloatArray) -> FloatArray:
+    marginal: FloatArray = covariance @ weights
+    return marginal / np.sqrt(weights @ marginal) if weights @ marginal > 0 else marginal
+
+
+def _max_sharpe(estimates: Estimates, constraints: Constraints, risk_free_rate: float, solver: str) -> Candidate:
+    best = float(estimates.expected_returns.max())
+    if best <= risk_free_rate:
+        raise UnsolvedError(
+            f"no expected return is above the risk-free rate (best {best:.4f}, rate {risk_free_rate:.4f})"
+        )
+    model = frontier_model(estimates, constraints, solver)
+    model.max_sharpe(risk_free_rate=risk_free_rate)
+    weights = settle(_weights(model), constraints)
+    excess = float(weights @ estimates.expected_returns) - risk_free_rate
+    if not excess > 0:
+        raise UnsolvedError("within the limits no portfolio earns more than the risk-free rate")
+    variance = float(weights @ estimates.covariance @ weights)
+    # of -excess / volatility: two terms that cancel at the optimum, so that one of them is the scale
+    reward = (estimates.expected_returns - risk_free_rate) / variance**0.5
+    risk = excess * (estimates.covariance @ weights) / variance**1.5
+    return Candidate(weights, solver, risk - reward, scale=float(np.linalg.norm(reward)))
+
+
+def _min_volatility(estimates: Estimates, constraints: Constraints, solver: str) -> Candidate:
+    model = frontier_model(estimates, constraints, solver)
+    model.min_volatility()
+    weights = settle(_weights(model), constraints)
+    return Candidate(weights, solver, _volatility_gradient(weights, estimates.covariance))
+
+
+def _efficient_risk(estimates: Estimates, constraints: Constraints, target: float, solver: str) -> Candidate:
+    model = frontier_model(estimates, constraints, solver)
+    model.efficient_risk(target)
+    weights = settle(_weights(model), constraints)
+    marginal = _volatility_gradient(weights, estimates.covariance)
+    volatility = float(np.sqrt(weights @ estimates.covariance @ weights))
+    if volatility > target * (1 + 1e-6):
+        raise UnsolvedError(f"volatility {volatility:.6f} is above the target {target:.6f}")
+    is_active = volatility >= target * (1 - ACTIVE_TOLERANCE)
+    return Candidate(weights, solver, -estimates.expected_returns, (marginal,) if is_active else ())
+
+
+def _efficient_return(estimates: Estimates, constraints: Constraints, target: float, solver: str) -> Candidate:
+    model = frontier_model(estimates, constraints, solver)
+    model.efficient_return(target)
+    weights = settle(_weights(model), constraints)
+    expected = float(weights @ estimates.expected_returns)
+    if expected < target - 1e-6:
+        raise UnsolvedError(f"expected return {expected:.6f} is below the target {target:.6f}")
+    gradient = _volatility_gradient(weights, estimates.covariance)
+    is_active = expected <= target + ACTIVE_TOLERANCE
+    return Candidate(weights, solver, gradient, (-estimates.expected_returns,) if is_active else ())
+
+
+def _hrp(estimates: Estimates, constraints: Constraints, solver: str) -> Candidate:
+    import pandas as pd
+    from pypfopt import HRPOpt
+
+    labels = list(estimates.labels)
+    if len(labels) == 1:
+        raw = np.ones(1)  # there is nothing to cluster
+    else:
+        found = HRPOpt(cov_matrix=pd.DataFrame(estimates.covariance, index=labels, columns=labels)).optimize()
+        raw = np.array([found[label] for label in labels], dtype=np.float64)
+    keeps_bounds = (raw >= constraints.lower).all() and (raw <= constraints.upper).all()
+    keeps_groups = all(g.minimum <= raw[g.members].sum() <= g.maximum for g in constraints.groups)
+    if keeps_bounds and keeps_groups:
+        return Candidate(raw / raw.sum(), "HRP")
+    return Candidate(project(raw, constraints, solver), f"HRP+{solver}")
+
+
+def _tail(estimates: Estimates, constraints: Constraints, confidence: float, solver: str, kind: str) -> Candidate:
+    from pypfopt import EfficientCDaR, EfficientCVaR
+
+    kinds = {"cvar": (EfficientCVaR, "min_cvar"), "cdar": (EfficientCDaR, "min_cdar")}
+    model_type, method = kinds[kind]
+    model = model_type(
+        estimates.expected_returns,
+        estimates.returns,
+        beta=confidence,
+        weight_bounds=_bounds(constraints),
+        solver=solver,
+        solver_options=SOLVER_OPTIONS.get(solver),
+    )
+    _add_groups(model, constraints)
+    getattr(model, method)()
+    return Candidate(settle(_weights(model), constraints), solver)
+
+
+def _message(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,161 @@
+"""Proof of weights: every limit kept, nothing non-finite, and for the smooth problems the conditions of an optimum.
+
+Belongs here: checks that need no solver's word (PyPortfolioOpt was seen to call negative weights "optimal"), and
+whether limits can be met at all. Must not be here: how weights are found.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from assets.allocation.model import Constraints, FloatArray, InfeasibleError
+
+SUM_TOLERANCE = 1e-6
+BOUND_TOLERANCE = 1e-6
+# Relative: share of the gradient that no multiplier explains. Clarabel at its default precision leaves below 1e-6.
+KKT_TOLERANCE = 1e-4
+# Within this of a limit, the limit counts as active.
+ACTIVE_TOLERANCE = 1e-5
+# A weight above this is a holding.
+HOLDING_TOLERANCE = 1e-4
+
+
+def problems(weights: FloatArray, constraints: Constraints) -> list[str]:
+    """Every way in which `weights` (n,) break `constraints`; empty when they keep them all.
+
+    Finite, sum 1 +- 1e-6, bounds and group limits within 1e-6, no weight below -1e-6, at least `min_assets` weights
+    above 1e-4. A NaN is a problem, never a pass.
+    """
+    if weights.shape != constraints.lower.shape:
+        return [f"{weights.shape} weights for {len(constraints.labels)} instruments"]
+    if not np.isfinite(weights).all():
+        return ["a weight is not a number"]
+    found = []
+    if not abs(weights.sum() - 1) <= SUM_TOLERANCE:
+        found.append(f"weights add up to {weights.sum():.8f}")
+    if (weights < -BOUND_TOLERANCE).any():
+        found.append(f"negative weight {weights.min():.2e} of {constraints.labels[int(weights.argmin())]}")
+    below, above = constraints.lower - weights, weights - constraints.upper
+    for name, excess in (("below its lower bound", below), ("above its upper bound", above)):
+        worst = int(excess.argmax())
+        if excess[worst] > BOUND_TOLERANCE:
+            found.append(f"{constraints.labels[worst]} is {excess[worst]:.2e} {name}")
+    for group in constraints.groups:
+        total = float(weights[group.members].sum())
+        if not group.minimum - BOUND_TOLERANCE <= total <= group.maximum + BOUND_TOLERANCE:
+            found.append(f"{group.name} holds {total:.6f}, limits {group.minimum:g} to {group.maximum:g}")
+    holdings = count_holdings(weights)
+    if holdings < constraints.min_assets:
+        found.append(f"{holdings} holdings, at least {constraints.min_assets}")
+    return found
+
+
+def count_holdings(weights: FloatArray) -> int:
+    """How many weights are above 1e-4."""
+    return int((weights > HOLDING_TOLERANCE).sum())
+
+
+def binding(weights: FloatArray, constraints: Constraints) -> Any:
+    """(n,) bool: the weight sits at its lower or upper bound (within 1e-5)."""
+    at_lower = weights - constraints.lower <= ACTIVE_TOLERANCE
+    at_upper = constraints.upper - weights <= ACTIVE_TOLERANCE
+    return at_lower | at_upper
+
+
+def kkt_residual(
+    gradient: FloatArray,
+    weights: FloatArray,
+    constraints: Constraints,
+    active_gradients: Sequence[FloatArray] = (),
+    scale: float | None = None,
+) -> float:
+    """How far `weights` are from the first-order conditions of a minimum, as a share of the gradient.
+
+    With g the gradient (n,) of what is minimised, and A the gradients of the active limits (the sum, free in sign;
+    bounds and groups within 1e-5 of binding and `active_gradients` of an objective's own limit, written as a(w) <= 0),
+    it is  min over multipliers l of |g + A'l|_2 / scale  (l >= 0, but for the sum), found by non-negative least
+    squares. `scale` is |g|_2 unless given: the gradient of a ratio vanishes at its optimum, and would be compared with
+    its own rounding. Karush, Kuhn and Tucker's conditions hold where the residual is 0. They are sufficient for a
+    convex problem, and for the Sharpe ratio where it is positive (pseudo-concave). Nothing the solver said is used.
+
+    Returns:
+        The residual, >= 0; 0 where the gradient vanishes; NaN where the gradient is not finite.
+    """
+    from scipy.optimize import nnls
+
+    if not np.isfinite(gradient).all():
+        return float("nan")
+    norm = float(np.linalg.norm(gradient)) if scale is None else scale
+    if norm == 0:
+        return 0.0
+    size = len(weights)
+    ones = np.ones(size)
+    columns = [ones, -ones]
+    identity = np.eye(size)
+    columns += [-identity[i] for i in np.flatnonzero(weights - constraints.lower <= ACTIVE_TOLERANCE)]
+    columns += [identity[i] for i in np.flatnonzero(constraints.upper - weights <= ACTIVE_TOLERANCE)]
+    for group in constraints.groups:
+        member = group.members.astype(np.float64)
+        total = float(weights @ member)
+        if total - group.minimum <= ACTIVE_TOLERANCE:
+            columns.append(-member)
+        if group.maximum - total <= ACTIVE_TOLERANCE:
+            columns.append(member)
+    columns += [a / max(float(np.linalg.norm(a)), np.finfo(np.float64).tiny) for a in active_gradients]
+    _, residual = nnls(np.column_stack(columns), -gradient / norm)
+    return float(residual)
+
+
+def require_feasible(constraints: Constraints) -> None:
+    """Make sure that some weights keep the limits.
+
+    Raises:
+        InfeasibleError: none do; the message names the limit where one alone is to blame.
+    """
+    from scipy.optimize import linprog
+
+    size = len(constraints.labels)
+    lower, upper = float(constraints.lower.sum()), float(constraints.upper.sum())
+    if size == 0:
+        raise InfeasibleError("the universe is empty")
+    if (constraints.lower > constraints.upper).any():
+        raise InfeasibleError("min_weight is above max_weight")
+    if upper < 1 - SUM_TOLERANCE:
+        raise InfeasibleError(f"max_weight × {size} instruments is {upper:.4g}, below 1: raise max_weight or add some")
+    if lower > 1 + SUM_TOLERANCE:
+        raise InfeasibleError(f"min_weight × {size} instruments is {lower:.4g}, above 1: lower min_weight")
+    if constraints.min_assets > size:
+        raise InfeasibleError(f"min_assets {constraints.min_assets} of a universe of {size}: lower it or add some")
+    for group in constraints.groups:
+        reach = float(constraints.upper[group.members].sum())
+        least = float(constraints.lower[group.members].sum())
+        if reach < group.minimum - BOUND_TOLERANCE:
+            raise InfeasibleError(f"{group.name} can reach {reach:.4g}, its minimum is {group.minimum:g}")
+        if least > group.maximum + BOUND_TOLERANCE:
+            raise InfeasibleError(f"{group.name} needs {least:.4g} by min_weight, its maximum is {group.maximum:g}")
+    rows, limits = _group_rows(constraints)
+    result = linprog(
+        np.zeros(size),
+        A_ub=rows,
+        b_ub=limits,
+        A_eq=np.ones((1, size)),
+        b_eq=[1.0],
+        bounds=np.column_stack([constraints.lower, constraints.upper]),
+        method="highs",
+    )
+    if result.status != 0:
+        names = ", ".join(group.name for group in constraints.groups)
+        raise InfeasibleError(f"no weights keep all limits at once (groups: {names}): loosen one")
+
+
+def _group_rows(constraints: Constraints) -> tuple[FloatArray | None, FloatArray | None]:
+    if not constraints.groups:
+        return None, None
+    rows = []
+    limits = []
+    for group in constraints.groups:
+        member = group.members.astype(np.float64)
+        rows += [member, -member]
+        limits += [group.maximum, -group.minimum]
+    return np.array(rows), np.array(limits)

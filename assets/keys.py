@@ -1,0 +1,67 @@
+"""Every asset key and group of the product; the only place with key strings.
+
+A mistyped key raises nothing in Dagster: it invents an external asset, and the consumer runs without its gates.
+"""
+
+from __future__ import annotations
+
+Key = tuple[str, ...]
+
+# groups, in the order in which data flows
+INPUTS, MARKET, LEDGER, HOLDINGS, MEASURES, ALLOCATION, QUALITY, PUBLICATION = (
+    "inputs", "market", "ledger", "holdings", "measures", "allocation", "quality", "publication",
+)  # fmt: skip
+
+RUN = ("ops", "run")
+RUN_SCOPE = ("ops", "run_scope")
+HELD_PORTFOLIOS = ("ops", "held_portfolios")
+CHECK_RESULTS = ("quality", "check_results")
+PERFORMANCE = ("measures", "performance")
+PUBLISHED = ("marts", "publication")
+
+REGISTRY_TABLES = ("users", "portfolios", "accounts", "portfolio_wallets", "targets", "policies", "instruments")
+RAW_TABLES = ("transactions", "prices", "balances", "corporate_actions")
+LEDGER_TABLES = ("positions", "entries", "flows", "lots", "disposals", "income", "transactions", "issues")
+OPTIMISER_TABLES = ("optimization_runs", "target_weights", "efficient_frontier", "rebalancing_suggestions")
+
+
+def registry(table: str) -> Key:
+    """Key of a registry table."""
+    return ("registry", table)
+
+
+def raw(table: str) -> Key:
+    """Key of a raw table."""
+    return ("raw", table)
+
+
+def ledger(table: str) -> Key:
+    """Key of a table that the ledger writes."""
+    return ("ledger", table)
+
+
+def optimiser(table: str) -> Key:
+    """Key of a table that the optimiser writes."""
+    return ("optimiser", table)
+
+
+def dbt_model(schema: str, name: str) -> Key:
+    """Key of a dbt model: its schema and its name."""
+    return (schema, name)
+
+
+def dbt_source(schema: str, table: str) -> Key:
+    """Key of the asset behind a dbt source table."""
+    if schema == "ops":
+        return {"run_scope": RUN_SCOPE, "held_portfolios": HELD_PORTFOLIOS}.get(table, RUN)
+    if schema == "raw":
+        return RUN if table == "batches" else raw(table)
+    if schema == "registry":
+        return registry(table)
+    if schema == "quality":
+        return CHECK_RESULTS
+    if table.startswith("ledger_"):
+        return ledger(table.removeprefix("ledger_"))
+    if table == "performance":
+        return PERFORMANCE
+    return optimiser(table)

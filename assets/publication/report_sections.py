@@ -1,0 +1,277 @@
+"""The sections of the HTML report: header, table of portfolios, one section per portfolio, findings, provenance.
+
+Belongs here: words, numbers as people read them, order. Must not be here: queries (report_reading), shapes of pictures
+(report_drawing), styles (report.html).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from html import escape
+
+from assets.publication.report_drawing import bars, frontier_chart, line_chart
+from assets.publication.report_reading import Details, Finding, Header, Optimization, PortfolioLine, Suggestion
+
+MINUS = "\N{MINUS SIGN}"
+_MOST_ROWS = 12
+_MOST_BARS = 12
+_MOST_PARTITIONS = 6
+
+#: what is shown, the columns it is read from, a word on them
+_SOURCES = (
+    ("Net value", "marts.portfolio_daily.value_base", "the last day; in USD at that day's usd_rate"),
+    ("TWR, MWR, drawdown", "marts.portfolio_performance", "period_type 30d and all, in base currency"),
+    ("Weights and targets", "marts.portfolio_allocation", "dimension asset"),
+    ("Value by day", "marts.portfolio_daily", "invested: the running sum of inflows less outflows"),
+    ("Frontier, chosen point", "marts.efficient_frontier", "and marts.optimization_runs"),
+    ("Suggested trades", "marts.rebalancing_suggestions", "against the targets, outside the band only"),
+    ("Checks and warnings", "marts.data_quality", "refused rows stand in quality.quarantined_rows"),
+    ("A holding, back to its file", "marts.holdings_daily", "names the price's source, raw batch and line"),
+)
+
+
+def money(value: Decimal | float | None) -> str | None:
+    """Two places, thousands separators, a real minus sign; None stays None."""
+    return None if value is None else f"{value:,.2f}".replace("-", MINUS)
+
+
+def percent(value: float | None, places: int = 2) -> str | None:
+    """A fraction as percent, from 1,000 % on without decimals; None stays None."""
+    if value is not None and abs(value) >= 10:
+        places = 0
+    return None if value is None else f"{100 * value:,.{places}f} %".replace("-", MINUS)
+
+
+def short_money(value: float) -> str:
+    """A number beside an axis: 12,000 or 1.2 M."""
+    for limit, suffix in ((1e9, " bn"), (1e6, " M")):
+        if abs(value) >= limit:
+            return f"{value / limit:,.4g}{suffix}".replace("-", MINUS)
+    return f"{value:,.6g}".replace("-", MINUS)
+
+
+def header(facts: Header) -> str:
+    """Publication, as-of and the outcome of the checks."""
+    if facts.publication_id is None or facts.as_of is None or facts.published_at is None:
+        return (
+            "<h1>Portfolio report</h1><p>Nothing has been published yet. Run"
+            " <code>holdfast run --inputs DIR</code> first.</p>"
+        )
+    items = (
+        ("publication", f"{facts.publication_id}", ""),
+        ("as of", f"{facts.as_of:%Y-%m-%d %H:%M} UTC", ""),
+        ("portfolios", f"{facts.portfolios:,}", ""),
+        ("checks passed", f"{facts.passed:,}", "ok"),
+        ("warned", f"{facts.warned:,}", "warn" if facts.warned else ""),
+        ("failed", f"{facts.failed:,}", "error" if facts.failed else ""),
+    )
+    cells = "".join(f'<li><span>{name}</span><b class="{css}">{value}</b></li>' for name, value, css in items)
+    when = f"published {facts.published_at:%Y-%m-%d %H:%M:%S} UTC, run {escape(facts.run_id or '')}"
+    return f'<h1>Portfolio report</h1><p class="soft">{when}</p><ul class="facts">{cells}</ul>'
+
+
+def portfolios(lines: Sequence[PortfolioLine], total: int) -> str:
+    """The table of portfolios."""
+    heads = (
+        '<th>Portfolio</th><th class="n">Net value</th><th class="n">in USD</th><th class="n">TWR 30 days</th>'
+        '<th class="n">TWR total</th><th class="n">MWR per year</th><th class="n">Max drawdown</th>'
+        "<th>Largest weights</th><th>State</th>"
+    )
+    table = "".join(_row(line) for line in lines[:_MOST_ROWS])
+    rest = f'<p class="soft">{len(lines):,} of {total:,} portfolios are shown.</p>' if total > len(lines) else ""
+    start = f'<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>'
+    folded = ""
+    if len(lines) > _MOST_ROWS:
+        more = "".join(_row(line) for line in lines[_MOST_ROWS:])
+        folded = (
+            f"<details><summary>{len(lines) - _MOST_ROWS} more portfolios</summary>"
+            f"{start}{more}</tbody></table></div></details>"
+        )
+    return f"<h2>Portfolios</h2>{start}{table}</tbody></table></div>{folded}{rest}"
+
+
+def portfolio(details: Details) -> str:
+    """Value, drawdown, allocation and frontier of one portfolio."""
+    line = details.line
+    value = [(day, value) for day, value, _, _ in details.days]
+    invested: list[tuple[object, float | None]] = [(day, amount) for day, _, amount, _ in details.days]
+    drawdown = [(day, fall) for day, _, _, fall in details.days]
+    base = escape(line.base_currency)
+    name = escape(line.name)
+    figures = (
+        ("net value", _or_dash(money(line.value_base), line.reasons["value_base"]) + f" {base}"),
+        ("TWR total", _or_dash(percent(line.twr_all), line.reasons["twr_all"])),
+        ("MWR per year", _or_dash(percent(line.mwr_all), line.reasons["mwr_all"])),
+        ("volatility", _or_dash(percent(line.volatility), line.reasons["volatility"])),
+        ("Sharpe ratio", _or_dash(_ratio(line.sharpe_ratio), line.reasons["sharpe_ratio"])),
+        ("max drawdown", _or_dash(percent(line.max_drawdown), line.reasons["max_drawdown"])),
+    )
+    facts = "".join(f"<li><span>{label}</span><b>{text}</b></li>" for label, text in figures)
+    value_chart = line_chart(
+        [("value", value), ("invested", invested)],  # type: ignore[list-item]
+        f"value of {line.name} by day",
+        short_money,
+        is_filled=True,
+    )
+    drawdown_chart = line_chart(
+        [("drawdown", drawdown)], f"drawdown of {line.name}", lambda v: percent(v, 0) or "", height=130, is_filled=True
+    )
+    return (
+        f'<section class="portfolio"><h2>{name} <span class="soft" style="font-weight:400">{escape(line.portfolio_id)}'
+        f'</span></h2>{_state_sentence(line)}<ul class="facts">{facts}</ul>'
+        f"<h3>Value by day, {base}</h3>{_wide(value_chart)}"
+        '<p class="key"><i class="value"></i>value<i class="invested"></i>invested: deposits less withdrawals</p>'
+        f"<h3>Drawdown of the time-weighted return</h3>{_wide(drawdown_chart)}"
+        f'<div class="pair"><div>{_allocation(details)}</div><div>{_frontier(details.optimization)}</div></div>'
+        f"{_suggestions(details.suggestions)}</section>"
+    )
+
+
+def findings(found: Sequence[Finding]) -> str:
+    """Checks that did not pass, with what to do next."""
+    if not found:
+        return "<h2>Warnings</h2><p>Every check passed.</p>"
+    rows = "".join(
+        f'<tr><td><span class="tag {"error" if one.severity == "error" else "warn"}">{escape(one.severity)}</span></td>'
+        f"<td><b>{escape(one.check_name)}</b><small>{escape(_partitions(one.partitions))}</small></td>"
+        f'<td class="n">{one.failed_rows:,}</td>'
+        f"<td>{escape(one.next_step)}<pre>{escape(one.first_offenders)}</pre></td></tr>"
+        for one in found
+    )
+    return (
+        '<h2>Warnings</h2><table><thead><tr><th></th><th>Check</th><th class="n">Rows</th>'
+        f"<th>What to do, and the first rows</th></tr></thead><tbody>{rows}</tbody></table>"
+    )
+
+
+def provenance() -> str:
+    """Where each number comes from."""
+    rows = "".join(
+        f"<tr><td>{name}</td><td><code>{table}</code></td><td>{escape(note)}</td></tr>"
+        for name, table, note in _SOURCES
+    )
+    return (
+        "<h2>Where each number comes from</h2>"
+        f"<table><tbody>{rows}</tbody></table>"
+        "<footer>All figures are read from the published tables as they stand there; nothing is computed here."
+        " A dash is an unknown or undefined value: its reason shows when the pointer rests on it."
+        " TWR and drawdown leave deposits and withdrawals out, MWR (XIRR) weighs them by time; docs/metrics.md defines"
+        " each.</footer>"
+    )
+
+
+def _row(line: PortfolioLine) -> str:
+    figures = (
+        (money(line.value_base), "value_base", f"<small>{escape(line.base_currency)}</small>"),
+        (money(line.value_usd), "value_usd", ""),
+        (percent(line.twr_30d), "twr_30d", ""),
+        (percent(line.twr_all), "twr_all", ""),
+        (percent(line.mwr_all), "mwr_all", ""),
+        (percent(line.max_drawdown), "max_drawdown", ""),
+    )
+    cells = "".join(
+        f'<td class="n">{_or_dash(text, line.reasons[name])}{after if text else ""}</td>'
+        for text, name, after in figures
+    )
+    weights = ", ".join(f"{escape(asset)}&nbsp;{100 * weight:.0f}&nbsp;%" for asset, weight in line.top_weights)
+    return (
+        f'<tr><td class="name">{escape(line.name)}<small>{escape(line.portfolio_id)}</small></td>{cells}'
+        f'<td class="weights">{weights or _or_dash(None, "nothing is held")}</td><td>{_state(line)}</td></tr>'
+    )
+
+
+def _state(line: PortfolioLine) -> str:
+    if line.is_held:
+        return f'<span class="tag error" title="{escape(line.held_reason or "", quote=True)}">held</span>'
+    if not line.is_active:
+        return '<span class="tag warn" title="no longer in portfolios.yaml: last rows kept">inactive</span>'
+    if line.incomplete_reason:
+        words = line.incomplete_reason.partition(":")[0].replace("_", " ")
+        return f'<span class="tag warn" title="{escape(line.incomplete_reason, quote=True)}">{escape(words)}</span>'
+    return '<span class="tag ok">complete</span>'
+
+
+def _state_sentence(line: PortfolioLine) -> str:
+    if line.is_held:
+        since = f" of {line.values_as_of:%Y-%m-%d}" if line.values_as_of else ""
+        return (
+            f'<p class="error">Held: these are its last published values{since}. {escape(line.held_reason or "")}</p>'
+        )
+    if line.incomplete_reason:
+        return f'<p class="warn">Incomplete on the last day: {escape(line.incomplete_reason)}</p>'
+    return ""
+
+
+def _allocation(details: Details) -> str:
+    shown = [bucket for bucket in details.buckets if bucket.weight is not None or bucket.target_weight is not None]
+    rows = [
+        (_symbol(bucket.name), bucket.weight or 0.0, bucket.target_weight, percent(bucket.weight or 0.0, 1) or "")
+        for bucket in shown[:_MOST_BARS]
+    ]
+    has_targets = any(bucket.target_weight is not None for bucket in shown)
+    key = '<p class="key"><i class="target"></i>target</p>' if has_targets else ""
+    more = f'<p class="soft">and {len(shown) - _MOST_BARS} smaller</p>' if len(shown) > _MOST_BARS else ""
+    chart = bars(rows, f"allocation of {details.line.name}")
+    return f"<h3>Allocation by asset</h3>{chart}{key}{more}"
+
+
+def _frontier(run: Optimization | None) -> str:
+    if run is None:
+        return "<h3>Efficient frontier</h3><p class='soft'>No policy: targets, if any, are the owner's own.</p>"
+    chosen = None
+    if run.volatility is not None and run.expected_return is not None:
+        chosen = (run.volatility, run.expected_return)
+    title = f"<h3>Efficient frontier, {escape(run.objective.replace('_', ' '))}: {escape(run.status)}</h3>"
+    why = f'<p class="soft">{escape(run.fallback_reason)}</p>' if run.fallback_reason else ""
+    chart = frontier_chart(run.frontier, chosen, "expected return against volatility, per year")
+    note = '<p class="key">expected return per year against volatility, under the policy\'s limits</p>'
+    return f"{title}{chart}{note}{why}"
+
+
+def _suggestions(suggestions: Sequence[Suggestion]) -> str:
+    if not suggestions:
+        return ""
+    rows = "".join(
+        f"<tr><td>{escape(one.action)}</td><td>{escape(one.instrument_id)}</td>"
+        f'<td class="n">{_or_dash(_units(one.quantity), "no price")}</td>'
+        f'<td class="n">{_or_dash(money(one.value_usd), "no exchange rate to USD")}</td>'
+        f"<td>{escape(one.reason or '')}</td></tr>"
+        for one in suggestions
+    )
+    return (
+        "<h3>Trades that lead to the targets</h3><table><thead><tr><th></th><th>Instrument</th>"
+        f'<th class="n">Units</th><th class="n">USD</th><th>Why</th></tr></thead><tbody>{rows}</tbody></table>'
+    )
+
+
+def _or_dash(text: str | None, reason: str) -> str:
+    if text is not None:
+        return text
+    return f'<abbr title="{escape(reason, quote=True)}">\N{EN DASH}</abbr>'
+
+
+def _ratio(value: float | None) -> str | None:
+    return None if value is None else f"{value:,.2f}".replace("-", MINUS)
+
+
+def _units(value: Decimal | None) -> str | None:
+    return None if value is None else f"{value:,.4f}".rstrip("0").rstrip(".").replace("-", MINUS)
+
+
+def _symbol(instrument_id: str) -> str:
+    """A readable end of an id: SPY of etf:SPY; a long chain id is cut in the middle."""
+    kind, colon, rest = instrument_id.partition(":")
+    text = rest if colon and kind != "eip155" else instrument_id.rpartition("/")[2]
+    text = {"slip44:60": "native coin"}.get(text, text)
+    return text if len(text) <= 14 else f"{text[:6]}…{text[-4:]}"
+
+
+def _partitions(partitions: Iterable[str]) -> str:
+    listed = list(partitions)
+    more = f" and {len(listed) - _MOST_PARTITIONS} more" if len(listed) > _MOST_PARTITIONS else ""
+    return ", ".join(listed[:_MOST_PARTITIONS]) + more
+
+
+def _wide(svg: str) -> str:
+    return svg.replace("<svg ", '<svg class="wide" ', 1)

@@ -1,0 +1,177 @@
+"""The life of a run: its window, what it works on, whether there is anything to do, and how it ended.
+
+Belongs here: ops.runs, ops.current_run, ops.run_scope. Not here: what is read (registry), what is computed, what is
+published (publish).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from assets.warehouse.database import Connection
+
+_ONE_TICK = timedelta(microseconds=1)
+
+
+class AsOfError(ValueError):
+    """The as-of cannot be read; the message says what was expected."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which moment a run describes.
+
+    Attributes:
+        as_of: the moment asked for.
+        cutoff_at: last instant that counts; midnight exactly closes the day before.
+        is_given: False when the as-of is simply now.
+    """
+
+    as_of: datetime
+    cutoff_at: datetime
+    is_given: bool
+
+    @property
+    def as_of_date(self) -> date:
+        """The last day that the run describes."""
+        return self.cutoff_at.date()
+
+
+def read_window(text: str | None, now: datetime) -> Window:
+    """Read an as-of: ISO 8601, UTC if no offset; a bare date means its end; None means now.
+
+    Raises:
+        AsOfError: It is no date or time, or it lies in the future.
+    """
+    if not text:
+        as_of = now.replace(microsecond=0)
+        return Window(as_of, _cutoff(as_of), is_given=False)
+    try:
+        if len(text) == len("2021-03-31"):
+            as_of = datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), UTC)
+        else:
+            read = datetime.fromisoformat(text)
+            as_of = (read.replace(tzinfo=UTC) if read.tzinfo is None else read).astimezone(UTC)
+    except ValueError:
+        raise AsOfError(f"--as-of {text!r} is no date or time; expected 2021-03-31 or 2021-03-31T18:00:00Z") from None
+    if as_of > now + timedelta(days=1):
+        raise AsOfError(f"--as-of {text} lies in the future; nothing is known of it yet")
+    return Window(as_of, _cutoff(as_of), is_given=True)
+
+
+def _cutoff(as_of: datetime) -> datetime:
+    return as_of - _ONE_TICK if as_of.time() == time() else as_of
+
+
+def start(conn: Connection, run_id: str, inputs: str | None, window: Window) -> None:
+    """Make this run the current one and end what a crash left behind, in the caller's transaction.
+
+    Only the holder of the pipeline's lock may call it: then every other run that says `running` is dead.
+    """
+    conn.execute(
+        "update ops.runs set status = 'failed', finished_at = now() where status = 'running' and run_id <> %s", [run_id]
+    )
+    conn.execute(
+        "insert into ops.runs (run_id, inputs_path, as_of, cutoff_at, as_of_date, is_as_of_given)"
+        " values (%s, %s, %s, %s, %s, %s)"
+        " on conflict (run_id) do update set status = 'running', started_at = now(), finished_at = null",
+        [run_id, inputs, window.as_of, window.cutoff_at, window.as_of_date, window.is_given],
+    )
+    conn.execute(
+        "insert into ops.current_run (run_id) values (%s) on conflict (singleton) do update set run_id = excluded.run_id",
+        [run_id],
+    )
+    conn.execute("truncate ops.run_scope")
+    conn.execute("truncate ops.held_portfolios")
+    conn.execute("delete from quality.check_results where run_id = %s", [run_id])
+
+
+def fingerprint(conn: Connection, inputs_fingerprint: str, window: Window) -> str:
+    """One hash of everything that a run's result follows from: inputs, registry, window and the product's own code."""
+    registry = conn.execute(
+        """
+        select md5(concat_ws('#',
+            (select string_agg(to_jsonb(p)::text, ',' order by p.id) from (
+                select id, user_id, name, base_currency, cost_basis, lot_scope, cash, allow_short, benchmark,
+                       risk_free_rate, is_active from registry.portfolios) as p),
+            (select string_agg(t::text, ',' order by t.portfolio_id, t.instrument) from registry.targets as t),
+            (select string_agg(p::text, ',' order by p.portfolio_id) from registry.policies as p)))
+        """
+    ).fetchone()
+    # without a given as-of, the run of the same hour over the same inputs has nothing new to say
+    moment = window.cutoff_at if window.is_given else window.cutoff_at.replace(minute=0, second=0, microsecond=0)
+    parts = [inputs_fingerprint, str(registry), moment.isoformat(), engine_version()]
+    return hashlib.sha256("#".join(parts).encode()).hexdigest()
+
+
+def is_published(conn: Connection, run_fingerprint: str) -> bool:
+    """Whether what readers see was made from exactly this."""
+    row = conn.execute(
+        "select inputs_fingerprint from ops.runs where status in ('published', 'unchanged')"
+        " order by finished_at desc limit 1"
+    ).fetchone()
+    return row is not None and row[0] == run_fingerprint
+
+
+def choose_scope(conn: Connection) -> int:
+    """Fill ops.run_scope with the portfolios whose numbers may differ; returns how many.
+
+    A portfolio with a new fingerprint takes all portfolios of its user along: they are compared with each other, and
+    transfers go between them.
+    """
+    conn.execute("truncate ops.run_scope")
+    return conn.execute(
+        """
+        insert into ops.run_scope (portfolio_id, fingerprint)
+        select prints.portfolio_id, prints.fingerprint || %(engine)s
+        from intermediate.int_portfolio_fingerprints as prints
+        where prints.user_id in (
+            select changed.user_id
+            from intermediate.int_portfolio_fingerprints as changed
+            left join ops.portfolio_fingerprints as known on changed.portfolio_id = known.portfolio_id
+            where known.fingerprint is distinct from changed.fingerprint || %(engine)s)
+        """,
+        {"engine": engine_version()[:12]},
+    ).rowcount
+
+
+def finish(conn: Connection, run_id: str, status: str, summary: dict[str, Any]) -> None:
+    """Write down how a run ended."""
+    conn.execute(
+        "update ops.runs set status = %s, summary = %s, finished_at = now() where run_id = %s",
+        [status, json.dumps(summary, default=str), run_id],
+    )
+
+
+@lru_cache(maxsize=1)
+def engine_version() -> str:
+    """Hash of the product's own code: another engine may give other numbers, so it computes everything again."""
+    root = Path(__file__).resolve().parents[2]
+    digest = hashlib.sha256()
+    for folder in ("assets", "dbt_project/models", "dbt_project/macros", "quality"):
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix in {".py", ".sql", ".yml", ".csv"}:
+                digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def settle(conn: Connection, run_id: str) -> None:
+    """Give a run that did not reach its end its status: `held` where a gate said so, else `failed`."""
+    conn.execute(
+        """
+        update ops.runs set finished_at = now(), status = case
+            when exists (
+                select 1 from quality.check_results as results
+                where results.run_id = runs.run_id and not results.passed
+                  and results.severity = 'error' and results.reach = 'run')
+            then 'held' else 'failed' end
+        where run_id = %s and status = 'running'
+        """,
+        [run_id],
+    )

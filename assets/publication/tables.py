@@ -1,0 +1,141 @@
+"""The stable face of the marts: history tables that keep every published version, and the views that readers see.
+
+A table or view keeps its identity from run to run: created once, columns only added, a view replaced only when its
+definition changed. Nothing here is dropped, so grants, comments and other people's views live on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from assets.publication.mart_specs import MartSpec
+
+#: Views and functions over the published marts, in the order of their names.
+READING_FILES = Path(__file__).parent / "reading"
+
+
+def ensure_marts(conn: psycopg.Connection, specs: Sequence[MartSpec]) -> None:
+    """Create what is missing of history.* and marts.*, add new columns, refresh comments; commits nothing by itself.
+
+    Raises:
+        psycopg.errors.LockNotAvailable: A long reader holds a view whose definition changed; try again later.
+    """
+    conn.execute("set local lock_timeout = '10s'")
+    conn.execute(
+        "create table if not exists ops.relation_definitions (relation text primary key, definition_hash text not null)"
+    )
+    known = dict(conn.execute("select relation, definition_hash from ops.relation_definitions").fetchall())
+    for spec in specs:
+        definition = repr(spec)
+        if _is_known(known, f"marts.{spec.name}", definition):
+            continue
+        _ensure_history(conn, spec)
+        _ensure_view(conn, spec)
+        _remember(conn, f"marts.{spec.name}", definition)
+    for path in sorted(READING_FILES.glob("*.sql")):
+        text = path.read_text(encoding="utf-8")
+        if not _is_known(known, path.name, text):
+            conn.execute(text.encode())
+            _remember(conn, path.name, text)
+
+
+def ensure_month_partitions(conn: psycopg.Connection, spec: MartSpec) -> None:
+    """Attach the month partitions that the candidate rows of a partitioned mart need.
+
+    A partition is made apart and attached: `create table ... partition of` would wait for every open reader.
+    """
+    if spec.partition_by_month is None:
+        return
+    months = conn.execute(
+        sql.SQL("select distinct date_trunc('month', {} at time zone 'UTC')::date from build.{} order by 1").format(
+            sql.Identifier(spec.partition_by_month), sql.Identifier(spec.name)
+        )
+    ).fetchall()
+    for (month,) in months:
+        name = f"{spec.name}_{month:%Y_%m}"
+        if conn.execute("select to_regclass(%s)", [f"history.{name}"]).fetchone() != (None,):
+            continue
+        parent, child = sql.Identifier("history", spec.name), sql.Identifier("history", name)
+        conn.execute(sql.SQL("create table {} (like {} including all)").format(child, parent))
+        conn.execute(
+            sql.SQL(
+                "alter table {} attach partition {} for values from ({}) to ({} )"
+            ).format(
+                parent,
+                child,
+                sql.Literal(f"{month:%Y-%m-%d} 00:00:00+00"),
+                sql.Literal(f"{month.year + month.month // 12}-{month.month % 12 + 1:02d}-01 00:00:00+00"),
+            )
+        )
+
+
+def _ensure_history(conn: psycopg.Connection, spec: MartSpec) -> None:
+    table = sql.Identifier("history", spec.name)
+    columns = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(c.stored_type)) for c in spec.columns  # type: ignore[arg-type]
+    )
+    key = sql.SQL(", ").join(map(sql.Identifier, spec.key))
+    partitioning = sql.SQL("")
+    if spec.partition_by_month:
+        partitioning = sql.SQL(" partition by range ({})").format(sql.Identifier(spec.partition_by_month))
+    conn.execute(
+        sql.SQL(
+            "create table if not exists {} ({}, published_from bigint not null, published_to bigint,"
+            " primary key ({}, published_from)){}"
+        ).format(table, columns, key, partitioning)
+    )
+    for column in spec.columns:
+        conn.execute(
+            sql.SQL("alter table {} add column if not exists {} {}").format(
+                table, sql.Identifier(column.name), sql.SQL(column.stored_type)  # type: ignore[arg-type]
+            )
+        )
+    # one current row per key, and the way in for readers
+    conn.execute(
+        sql.SQL("create unique index if not exists {} on {} ({}) where published_to is null").format(
+            sql.Identifier(f"{spec.name}_current"), table, key
+        )
+    )
+
+
+def _ensure_view(conn: psycopg.Connection, spec: MartSpec) -> None:
+    view, table = sql.Identifier("marts", spec.name), sql.Identifier("history", spec.name)
+    existing = [
+        row[0]
+        for row in conn.execute(
+            "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 order by attnum",
+            [f"marts.{spec.name}"],
+        )
+    ]
+    # `create or replace view` may only append: what stands keeps its place
+    names = [*existing, *(n for n in spec.column_names if n not in existing)]
+    conn.execute(
+        sql.SQL("create or replace view {} as select {} from {} where published_to is null").format(
+            view, sql.SQL(", ").join(map(sql.Identifier, names)), table
+        )
+    )
+    comment = f"{spec.description} Key: {', '.join(spec.key)}."
+    conn.execute(sql.SQL("comment on view {} is {}").format(view, sql.Literal(comment)))
+    for column in spec.columns:
+        conn.execute(
+            sql.SQL("comment on column {} is {}").format(
+                sql.Identifier("marts", spec.name, column.name), sql.Literal(column.description)
+            )
+        )
+
+
+def _is_known(known: dict[str, str], relation: str, definition: str) -> bool:
+    return known.get(relation) == hashlib.sha256(definition.encode()).hexdigest()
+
+
+def _remember(conn: psycopg.Connection, relation: str, definition: str) -> None:
+    conn.execute(
+        "insert into ops.relation_definitions values (%s, %s)"
+        " on conflict (relation) do update set definition_hash = excluded.definition_hash",
+        [relation, hashlib.sha256(definition.encode()).hexdigest()],
+    )

@@ -1,0 +1,1 @@
+"""Inputs and registry: what the folder says, checked as a whole, and its way into `raw` and `registry`."""

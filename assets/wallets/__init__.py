@@ -1,0 +1,1 @@
+"""On-chain balances and positions, and the reference data about chains."""

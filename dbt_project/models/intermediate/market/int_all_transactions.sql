@@ -1,0 +1,81 @@
+{{ config(materialized='table', indexes=[{'columns': ['portfolio_id']}]) }}
+-- Every transaction that counts at the as-of, splits of corporate actions included, in the order in which the ledger takes them.
+with
+
+own as (
+
+    select
+        transaction_id, portfolio_id, account_id, executed_at, is_date_only, executed_date, type, instrument_id,
+        quantity, price, amount, currency, fx_rate, cash_account, fee, fee_currency, tax, group_id, external_id,
+        note, batch_id, line, path
+    from {{ ref('stg_transactions') }}
+    where executed_at <= {{ run_cutoff_at() }}
+
+),
+
+-- a split known for the instrument acts on each account that ever traded it, unless the owner booked it within 10 days
+corporate_splits as (
+
+    select
+        'split-' || accounts.portfolio_id || '-' || accounts.account_id || '-' || actions.instrument_id || '-'
+        || actions.ex_date as transaction_id,
+        accounts.portfolio_id,
+        accounts.account_id,
+        actions.ex_date::timestamp at time zone 'UTC' as executed_at,
+        true as is_date_only,
+        actions.ex_date as executed_date,
+        'SPLIT' as type,
+        actions.instrument_id,
+        actions.ratio as quantity,
+        actions.batch_id,
+        actions.line
+    from {{ ref('stg_corporate_actions') }} as actions
+    inner join (
+        select distinct portfolio_id, account_id, instrument_id from own
+    ) as accounts on actions.instrument_id = accounts.instrument_id
+    where
+        actions.kind = 'split'
+        and not exists (
+            select 1 from own
+            where
+                own.type = 'SPLIT'
+                and own.portfolio_id = accounts.portfolio_id
+                and own.account_id = accounts.account_id
+                and own.instrument_id = actions.instrument_id
+                and abs(own.executed_date - actions.ex_date) <= 10
+        )
+
+),
+
+unioned as (
+
+    select *, 1 as origin from own
+    union all
+    select
+        transaction_id, portfolio_id, account_id, executed_at, is_date_only, executed_date, type, instrument_id,
+        quantity, null as price, null as amount, null as currency, null as fx_rate, null as cash_account,
+        null as fee, null as fee_currency, null as tax, null as group_id, null as external_id,
+        'corporate action' as note, batch_id, line, '' as path, 0 as origin
+    from corporate_splits
+
+)
+
+select
+    -- bare dates come first and keep file order; at one equal time stamp, in before out
+    row_number() over (
+        order by
+            executed_at,
+            not is_date_only,
+            case
+                when is_date_only then 1
+                when type in ('SPLIT') then 0
+                when type in ('BUY', 'SWAP_IN') then 2
+                when type in ('SELL', 'SWAP_OUT', 'WITHDRAWAL', 'TRANSFER_OUT', 'FEE', 'TAX', 'INTEREST_CHARGE') then 3
+                else 1
+            end,
+            origin, path, line, transaction_id
+    ) as sequence,
+    transaction_id, portfolio_id, account_id, executed_at, is_date_only, executed_date, type, instrument_id,
+    quantity, price, amount, currency, fx_rate, cash_account, fee, fee_currency, tax, group_id, external_id,
+    note, batch_id, line
+from unioned

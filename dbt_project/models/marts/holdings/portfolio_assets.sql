@@ -1,0 +1,140 @@
+-- Current holdings by portfolio, account and instrument, with price, its age and source, value and cost.
+{{ config(indexes=[{'columns': ['portfolio_id', 'account_id', 'instrument_id'], 'unique': true}]) }}
+with
+
+current_positions as (
+
+    select
+        positions.*,
+        portfolios.user_id,
+        portfolios.base_currency
+    from {{ source('ledger', 'ledger_positions') }} as positions
+    inner join {{ ref('int_portfolios') }} as portfolios on positions.portfolio_id = portfolios.portfolio_id
+    where positions.valid_to is null
+
+),
+
+-- a lot's cost in dollars is at the rate of the day it was acquired
+lot_costs as (
+
+    select
+        lots.portfolio_id,
+        lots.account_id,
+        lots.instrument_id,
+        case
+            when bool_and(coalesce(lots.cost_base * case
+                when portfolios.base_currency = 'fiat:USD' then 1 else usd.rate
+            end, null) is not null)
+                then sum(lots.cost_base * case when portfolios.base_currency = 'fiat:USD' then 1 else usd.rate end)
+        end as cost_basis_usd
+    from {{ source('ledger', 'ledger_lots') }} as lots
+    inner join {{ ref('int_portfolios') }} as portfolios on lots.portfolio_id = portfolios.portfolio_id
+    left join {{ ref('int_fx_daily') }} as usd
+        on
+            portfolios.base_currency = usd.currency
+            and usd.quote = 'fiat:USD'
+            and usd.fx_date = (lots.acquired_at at time zone 'UTC')::date
+    group by lots.portfolio_id, lots.account_id, lots.instrument_id
+
+),
+
+valued as (
+
+    select
+        current_positions.*,
+        instruments.chain,
+        instruments.symbol,
+        instruments.address,
+        instruments.asset_type,
+        instruments.protocol,
+        instruments.category,
+        prices.price_base,
+        prices.priced_at,
+        prices.source,
+        prices.stale_reason,
+        current_positions.quantity * prices.price_base as value_base,
+        case when current_positions.base_currency = 'fiat:USD' then 1 else usd.rate end as usd_rate
+    from current_positions
+    inner join {{ ref('int_instruments') }} as instruments
+        on current_positions.instrument_id = instruments.instrument_id
+    left join {{ ref('int_price_base') }} as prices
+        on
+            current_positions.instrument_id = prices.instrument_id
+            and current_positions.base_currency = prices.base_currency
+            and prices.valuation_date = {{ run_as_of_date() }}
+    left join {{ ref('int_fx_daily') }} as usd
+        on
+            current_positions.base_currency = usd.currency
+            and usd.quote = 'fiat:USD'
+            and usd.fx_date = {{ run_as_of_date() }}
+
+),
+
+totals as (
+
+    select portfolio_id, sum(value_base) filter (where value_base > 0) as positive_value_base
+    from valued
+    group by portfolio_id
+
+),
+
+observations as (
+
+    select portfolio_id, account_id, instrument_id, max(balance_at) as observed_at
+    from {{ ref('int_balances') }}
+    group by portfolio_id, account_id, instrument_id
+
+)
+
+select
+    valued.portfolio_id,
+    valued.user_id,
+    valued.account_id,
+    valued.instrument_id,
+    valued.chain as chain_id,
+    valued.symbol as asset_symbol,
+    valued.address as asset_address,
+    valued.asset_type,
+    valued.quantity as balance,
+    valued.price_base,
+    valued.price_base * valued.usd_rate as price_usd,
+    valued.priced_at as price_at,
+    valued.source as price_source,
+    extract(epoch from {{ run_cutoff_at() }} - valued.priced_at)::bigint as price_age_seconds,
+    case
+        when valued.price_base is null then 'missing'
+        when valued.stale_reason is not null then 'stale'
+        else 'ok'
+    end as price_status,
+    valued.value_base,
+    valued.value_base * valued.usd_rate as value_usd,
+    case
+        when totals.positive_value_base > 0 then (valued.value_base / totals.positive_value_base)::double precision
+    end as weight,
+    valued.protocol as protocol_name,
+    valued.category,
+    valued.cost_base,
+    case
+        when valued.instrument_id like 'fiat:%' then valued.cost_base * valued.usd_rate
+        else lot_costs.cost_basis_usd
+    end as cost_basis_usd,
+    case
+        when valued.instrument_id like 'fiat:%' then (valued.value_base - valued.cost_base) * valued.usd_rate
+        else valued.value_base * valued.usd_rate - lot_costs.cost_basis_usd
+    end as unrealized_pnl_usd,
+    'ok' as balance_status,
+    observations.observed_at,
+    null::bigint as block_number,
+    null::text as block_hash
+from valued
+inner join totals on valued.portfolio_id = totals.portfolio_id
+left join lot_costs
+    on
+        valued.portfolio_id = lot_costs.portfolio_id
+        and valued.account_id = lot_costs.account_id
+        and valued.instrument_id = lot_costs.instrument_id
+left join observations
+    on
+        valued.portfolio_id = observations.portfolio_id
+        and valued.account_id = observations.account_id
+        and valued.instrument_id = observations.instrument_id

@@ -1,0 +1,60 @@
+-- Value of each portfolio at a moment: each close of the last two years, each week's and month's end, and this run's moment (auto).
+with
+
+daily as (
+
+    select
+        days.portfolio_id,
+        days.user_id,
+        days.valuation_date,
+        days.value_base * days.usd_rate as total_value_usd,
+        days.instruments_held,
+        days.chains_held,
+        days.coverage_ratio,
+        days.is_complete,
+        lag(days.value_base * days.usd_rate) over (
+            partition by days.portfolio_id order by days.valuation_date
+        ) as value_before_usd
+    from {{ ref('portfolio_daily') }} as days
+
+),
+
+typed as (
+
+    select daily.*, 'daily' as snapshot_type from daily
+    where valuation_date > {{ run_as_of_date() }} - 730
+    union all
+    select daily.*, 'weekly' as snapshot_type from daily where extract(isodow from valuation_date) = 7
+    union all
+    select daily.*, 'monthly' as snapshot_type from daily
+    where valuation_date = (date_trunc('month', valuation_date) + interval '1 month - 1 day')::date
+    union all
+    select daily.*, 'auto' as snapshot_type from daily where valuation_date = {{ run_as_of_date() }}
+
+)
+
+select
+    portfolio_id,
+    user_id,
+    snapshot_type,
+    case
+        when snapshot_type = 'auto' then {{ run_cutoff_at() }}
+        else (valuation_date + interval '1 day - 1 microsecond') at time zone 'UTC'
+    end as snapshot_timestamp,
+    valuation_date as snapshot_date,
+    total_value_usd,
+    instruments_held as total_assets_count,
+    chains_held as total_chains_count,
+    total_value_usd - value_before_usd as daily_change_usd,
+    case
+        when value_before_usd > 0.01 then (100 * (total_value_usd - value_before_usd) / value_before_usd)::double precision
+    end as daily_change_percent,
+    coverage_ratio,
+    -- no chain is asked when balances come from files: undefined, not complete
+    null::double precision as chain_coverage_ratio,
+    is_complete
+from typed
+where
+    -- the day of the run may still be open: its daily, weekly and monthly closes come when it has ended
+    snapshot_type = 'auto'
+    or (valuation_date + interval '1 day - 1 microsecond') at time zone 'UTC' <= {{ run_cutoff_at() }}

@@ -1,0 +1,84 @@
+"""When runs happen: the jobs, their schedules (off until switched on) and the sensor for changed inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from orchestration.settings import load_settings
+
+DAILY_JOB = "daily_portfolio"
+HOURLY_JOB = "hourly_snapshot"
+
+#: job -> cron in UTC; a job without a declared schedule is a mistake that raises
+SCHEDULES = {HOURLY_JOB: "5 * * * *", DAILY_JOB: "20 0 * * *"}
+_DESCRIPTIONS = {
+    HOURLY_JOB: "Values every portfolio now and publishes a snapshot; computes only what changed.",
+    DAILY_JOB: "Closes the day before for every portfolio and publishes it.",
+}
+
+
+def build_jobs() -> list[dg.UnresolvedAssetJobDefinition]:
+    """One job over the whole graph for each rhythm: a selection with a hole would let a gate be passed by."""
+    return [
+        dg.define_asset_job(
+            name,
+            selection=dg.AssetSelection.all(),
+            description=description,
+            executor_def=dg.in_process_executor,
+            tags={"holdfast/rhythm": name},
+        )
+        for name, description in _DESCRIPTIONS.items()
+    ]
+
+
+def build_schedules(jobs: Sequence[dg.UnresolvedAssetJobDefinition], *, is_on: bool) -> list[dg.ScheduleDefinition]:
+    """A schedule for every job; off unless `holdfast up` (or a person in the UI) switches it on."""
+    return [_schedule(job, SCHEDULES[job.name], is_on=is_on) for job in jobs]
+
+
+def _schedule(job: dg.UnresolvedAssetJobDefinition, cron: str, *, is_on: bool) -> dg.ScheduleDefinition:
+    state = dg.DefaultScheduleStatus.RUNNING if is_on else dg.DefaultScheduleStatus.STOPPED
+
+    @dg.schedule(
+        job=job, cron_schedule=cron, execution_timezone="UTC", default_status=state, name=f"{job.name}_schedule"
+    )
+    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        moment = context.scheduled_execution_time
+        config = {"as_of": moment.date().isoformat() + "T00:00:00+00:00"} if job.name == DAILY_JOB else {}
+        return dg.RunRequest(run_key=moment.isoformat(), run_config=run_config(**config))
+
+    return schedule
+
+
+def build_sensors(jobs: Sequence[dg.UnresolvedAssetJobDefinition], *, is_on: bool) -> list[dg.SensorDefinition]:
+    """A run whenever a file of the inputs folder changed."""
+    state = dg.DefaultSensorStatus.RUNNING if is_on else dg.DefaultSensorStatus.STOPPED
+    job = next(job for job in jobs if job.name == HOURLY_JOB)
+
+    @dg.sensor(
+        job=job, name="changed_inputs", minimum_interval_seconds=30, default_status=state,
+        description="Starts a run when a file of HOLDFAST_INPUTS is added, changed or removed.",
+    )  # fmt: skip
+    def changed_inputs(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        folder = load_settings().inputs
+        if folder is None or not folder.is_dir():
+            yield dg.SkipReason("HOLDFAST_INPUTS names no folder")
+            return
+        files = [p for p in sorted(folder.rglob("*")) if p.suffix in {".csv", ".yaml"}]
+        state = "|".join(f"{p.relative_to(folder)}:{p.stat().st_mtime_ns}:{p.stat().st_size}" for p in files)
+        if state == context.cursor:
+            yield dg.SkipReason("no file changed")
+            return
+        context.update_cursor(state)
+        yield dg.RunRequest(run_key=datetime.now(UTC).isoformat(), run_config=run_config(inputs=str(folder)))
+
+    return [changed_inputs]
+
+
+def run_config(inputs: str | None = None, as_of: str | None = None) -> dict[str, object]:
+    """Run configuration of both jobs."""
+    config = {key: value for key, value in {"inputs": inputs, "as_of": as_of}.items() if value is not None}
+    return {"ops": {"land_inputs": {"config": config}}}

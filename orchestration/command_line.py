@@ -1,0 +1,169 @@
+"""The command `holdfast`: thin over the Dagster jobs and the modules of the rooms. Heavy imports wait for their command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from orchestration.embedded_postgres import database_url, reader_url
+from orchestration.embedded_postgres import ensure_running, status as server_status, stop
+from orchestration.settings import Settings, SettingsError, load_settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Portfolio data that adds up, in your own PostgreSQL.")
+db = typer.Typer(no_args_is_help=True, help="The database that Holdfast publishes into.")
+app.add_typer(db, name="db")
+
+InputsOption = Annotated[Path | None, typer.Option(help="Folder with portfolios.yaml; default HOLDFAST_INPUTS.")]
+UrlOption = Annotated[str | None, typer.Option(help="PostgreSQL >= 15; default HOLDFAST_DATABASE_URL, else embedded.")]
+
+
+def main() -> None:
+    """Entry point."""
+    try:
+        app()
+    except (SettingsError, ConnectionError, RuntimeError, OSError) as error:
+        from assets.warehouse.database import safe_error
+
+        print(f"holdfast: {safe_error(error)}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+@app.command()
+def run(
+    inputs: InputsOption = None,
+    as_of: Annotated[str | None, typer.Option(help="Moment to describe: 2021-03-31 (its end) or a time stamp.")] = None,
+    database_url_: Annotated[str | None, typer.Option("--database-url", help="PostgreSQL >= 15.")] = None,
+) -> None:
+    """One full, gated pipeline run; the last line is a JSON summary. Exit 0 published, 2 bad inputs, 3 held, 1 crash."""
+    settings, url = _settings(database_url_)
+    folder = _inputs(settings, inputs)
+    from orchestration.pipeline import run_pipeline
+
+    outcome = run_pipeline(settings, url, str(folder), as_of, is_watched=True)
+    for message in outcome.messages:
+        print(f"  {message}", file=sys.stderr)
+    if outcome.summary["status"] in {"published", "unchanged"}:
+        _print_summary(url)
+    print(outcome.to_json(), flush=True)
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command()
+def validate(inputs: InputsOption = None) -> None:
+    """Check an inputs folder only; every problem with file, line, column, value and what was expected."""
+    folder = _inputs(load_settings(), inputs)
+    from assets.registry.landing import validate as find_problems
+
+    problems = find_problems(folder, datetime.now(UTC))
+    for problem in problems:
+        print(problem)
+    if problems:
+        print(f"{len(problems)} problems in {folder}")
+        raise typer.Exit(2)
+    print(f"{folder} is valid")
+
+
+@app.command()
+def up(port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000) -> None:
+    """Dagster UI and daemon over the database, schedules and sensor on; ends with Ctrl-C."""
+    settings, url = _settings(None)
+    from assets.warehouse import dbt
+    from orchestration.instance import prepare_instance
+
+    dbt.prepare()
+    prepare_instance(settings, url)
+    os.environ["HOLDFAST_DATABASE_URL"] = url
+    os.environ["HOLDFAST_SCHEDULES"] = "on"
+    print(f"Dagster UI: http://127.0.0.1:{port}", flush=True)
+    dagster = Path(sys.executable).with_name("dagster")
+    arguments = ["dev", "-w", str(settings.project_root / "workspace.yaml"), "-h", "127.0.0.1", "-p", str(port)]
+    os.chdir(settings.project_root)
+    os.execv(dagster, [str(dagster), *arguments])  # noqa: S606 -- our own environment's dagster, no shell
+
+
+@app.command()
+def down() -> None:
+    """Stop the embedded PostgreSQL; its data stays."""
+    print("stopped" if stop(load_settings().home) else "was not running")
+
+
+@app.command()
+def status() -> None:
+    """The last publication, held portfolios, warnings and stale sources."""
+    settings, url = _settings(None)
+    if not settings.database_url:
+        print(server_status(settings.home))
+    _print_summary(url)
+
+
+@app.command()
+def report(
+    output: Annotated[Path | None, typer.Option(help="File to write; default report.html in HOLDFAST_HOME.")] = None,
+) -> None:
+    """Write the HTML report of the last publication."""
+    settings, url = _settings(None)
+    from assets.publication.report import write_report
+    from assets.warehouse.database import connect
+
+    path = output or settings.home / "report.html"
+    with connect(url) as conn:
+        write_report(conn, path)
+    print(f"Report: {path}")
+
+
+@app.command()
+def prepare() -> None:
+    """Parse the dbt project, which Dagster needs before it can show the graph; `make` does it."""
+    from assets.warehouse import dbt
+
+    print(f"dbt manifest: {dbt.prepare()}")
+
+
+@db.command("url")
+def db_url(
+    reader: Annotated[bool, typer.Option("--reader", help="URL of the read-only role bi_reader.")] = False,
+) -> None:
+    """Print a libpq URL that psql and any BI tool accept."""
+    settings = load_settings()
+    if reader and not settings.database_url:
+        print(reader_url(settings.home, ensure_running(settings.home)))
+    elif reader:
+        _fail("--reader knows the embedded server only; on your own server give bi_reader a password and use it")
+    else:
+        print(database_url(settings))
+
+
+def _settings(url: str | None) -> tuple[Settings, str]:
+    if url:
+        os.environ["HOLDFAST_DATABASE_URL"] = url
+    settings = load_settings()
+    for name in settings.unrecognised:
+        print(f"  {name} is no setting of Holdfast; is it mistyped?", file=sys.stderr)
+    return settings, database_url(settings)
+
+
+def _inputs(settings: Settings, given: Path | None) -> Path:
+    folder = given or settings.inputs
+    if folder is None:
+        _fail("no inputs folder: give --inputs DIR or set HOLDFAST_INPUTS", 2)
+    if not folder.is_dir():
+        _fail(f"{folder} is no folder; expected one with portfolios.yaml", 2)
+    return folder.resolve()
+
+
+def _print_summary(url: str) -> None:
+    from assets.warehouse.database import connect
+    from orchestration.summary import print_summary
+
+    with connect(url) as conn:
+        print_summary(conn)
+
+
+def _fail(message: str, code: int = 1) -> NoReturn:
+    print(f"holdfast: {message}", file=sys.stderr)
+    raise typer.Exit(code)

@@ -1,0 +1,40 @@
+"""Dagster's instance: its home folder, and its storage in the product's own PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from assets.warehouse.database import connect
+from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+_CONFIGURATION = Path(__file__).with_name("dagster.yaml")
+
+
+def prepare_instance(settings: Settings, url: str) -> Path:
+    """Make Dagster's home, the schema of its storage, and the environment that names both; returns the home."""
+    home = settings.home / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    target = home / "dagster.yaml"
+    if not target.exists() or target.read_bytes() != _CONFIGURATION.read_bytes():
+        shutil.copyfile(_CONFIGURATION, target)
+    with connect(url, autocommit=True) as conn:
+        conn.execute("create schema if not exists dagster")
+    separator = "&" if "?" in url else "?"
+    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ["HOLDFAST_DAGSTER_URL"] = f"{url}{separator}{urlencode({'options': '-csearch_path=dagster'})}"
+    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+    return home
+
+
+def open_instance(settings: Settings, url: str) -> DagsterInstance:
+    """Dagster's instance over that home."""
+    from dagster import DagsterInstance
+
+    return DagsterInstance.from_config(str(prepare_instance(settings, url)))

@@ -1,0 +1,137 @@
+"""One run of a Dagster job in this process, and what became of it in a form that scripts can read."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from assets.publication.runs import engine_version
+from assets.warehouse.database import Connection, connect, redact
+from orchestration.automation import DAILY_JOB, run_config
+from orchestration.instance import open_instance
+from orchestration.resources import PROGRESS_VARIABLE
+from orchestration.settings import Settings
+
+#: Exit codes of `holdfast run`, by status.
+EXIT_CODES = {"published": 0, "unchanged": 0, "failed": 1, "rejected": 2, "held": 3}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: the summary of the contract, and what to tell a person."""
+
+    summary: dict[str, Any]
+    messages: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 published or unchanged, 1 crash, 2 bad inputs, 3 held."""
+        return EXIT_CODES[self.summary["status"]]
+
+    def to_json(self) -> str:
+        """The one-line summary."""
+        return json.dumps(self.summary, default=str)
+
+
+def run_pipeline(settings: Settings, url: str, inputs: str, as_of: str | None, *, is_watched: bool) -> Outcome:
+    """Run the job `daily_portfolio` over an inputs folder.
+
+    Args:
+        settings: The process settings.
+        url: The database.
+        inputs: The folder.
+        as_of: The moment to describe; None: now.
+        is_watched: Whether progress goes to standard error.
+    """
+    os.environ["HOLDFAST_DATABASE_URL"] = url
+    os.environ[PROGRESS_VARIABLE] = "1" if is_watched else "0"
+    from orchestration.definitions import build_definitions
+
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    job = build_definitions().resolve_job_def(DAILY_JOB)
+    with open_instance(settings, url) as instance:
+        result = job.execute_in_process(
+            run_config={
+                **run_config(inputs=inputs, as_of=as_of),
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            },
+            instance=instance,
+            raise_on_error=False,
+            tags={"holdfast/engine": engine_version()[:12]},
+        )
+    failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    with connect(url) as conn:
+        return _outcome(conn, result.run_id, failures)
+
+
+def _outcome(conn: Connection, run_id: str, failures: Iterable[Any]) -> Outcome:
+    rejected = [f for f in failures if _metadata(f).get("kind") == "rejected"]
+    if rejected:
+        return Outcome(_summary(conn, None, "rejected", None, [], 0), tuple(_problems(rejected[0])))
+    row = conn.execute("select status, as_of, summary from ops.runs where run_id = %s", [run_id]).fetchone()
+    if row is None:
+        return Outcome(_summary(conn, None, "failed", None, [], 0), tuple(_errors(failures)))
+    status, as_of, details = row
+    failed = conn.execute(
+        "select check_name, coalesce(portfolio_id, 'the run'), coalesce(first_offenders, ''), next_step"
+        " from quality.check_results where run_id = %s and not passed and severity = 'error' order by result_id",
+        [run_id],
+    ).fetchall()
+    changed = int((details or {}).get("changed_rows", 0))
+    messages = [f"{name} held {who}: {offenders.splitlines()[0] if offenders else ''} -> {step}" for name, who, offenders, step in failed]
+    if status == "failed":
+        messages.extend(_errors(failures))
+    names = sorted({name for name, *_ in failed})
+    return Outcome(_summary(conn, run_id, status, as_of, names, changed), tuple(messages))
+
+
+def _summary(
+    conn: Connection, run_id: str | None, status: str, as_of: Any, failed_checks: list[str], changed_rows: int
+) -> dict[str, Any]:
+    is_visible = status in {"published", "unchanged"}
+    publication = conn.execute("select max(publication_id) from ops.publications").fetchone()
+    portfolios = conn.execute("select count(*) from marts.portfolios where is_active and not is_held").fetchone()
+    if status == "unchanged":
+        held = conn.execute("select portfolio_id from marts.portfolios where is_held order by 1").fetchall()
+    elif run_id is None:
+        held = []
+    else:
+        held = conn.execute("select portfolio_id from ops.held_portfolios order by 1").fetchall()
+    return {
+        "publication_id": publication[0] if publication and is_visible else None,
+        "status": status,
+        "as_of": as_of.isoformat() if as_of else None,
+        "portfolios": portfolios[0] if portfolios and is_visible else 0,
+        "held_portfolios": [row[0] for row in held],
+        "failed_checks": failed_checks,
+        "changed_rows": changed_rows,
+    }
+
+
+def _metadata(failure: Any) -> dict[str, Any]:
+    data = failure.user_failure_data
+    if data is None:
+        return {}
+    return {key: value.value for key, value in (data.metadata or {}).items()}
+
+
+def _problems(failure: Any) -> list[str]:
+    text = str(_metadata(failure).get("problems", ""))
+    listed = [line.removeprefix("- ") for line in text.splitlines() if line.strip()]
+    return [str(failure.user_failure_data.description), *listed]
+
+
+def _errors(failures: Iterable[Any]) -> list[str]:
+    messages = []
+    for failure in failures:
+        error, description = failure.error, None
+        if failure.user_failure_data is not None:
+            description = failure.user_failure_data.description
+        while error is not None and error.cause is not None:
+            error = error.cause
+        messages.append(redact(description or (" ".join(error.message.split())[:600] if error else "unknown failure")))
+    return messages

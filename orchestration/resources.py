@@ -1,0 +1,134 @@
+"""What runs work with: the warehouse (a database held by one run at a time) and the voice that tells of progress.
+
+Belongs here: resources, handed in by definitions. Not here: what the assets do with them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+import dagster as dg
+
+from assets.publication import runs
+from assets.publication.mart_specs import MartSpec, read_specs
+from assets.publication.tables import ensure_marts
+from assets.warehouse import dbt
+from assets.warehouse.database import Connection, PipelineLock, connect, pipeline_lock
+from assets.warehouse.migrate import migrate
+from assets.warehouse.roles import ensure_reader_role
+from orchestration.embedded_postgres import database_url, reader_password
+from orchestration.settings import load_settings
+from quality.results import CheckResult, record
+
+#: Set by the command line when a person watches.
+PROGRESS_VARIABLE = "HOLDFAST_PROGRESS"
+_LOCK_WAIT_SECONDS = 60
+
+
+class Warehouse:
+    """One run's way to the database: it alone writes while it holds the pipeline's lock."""
+
+    def __init__(self, url: str, lock: PipelineLock, default_inputs: str | None) -> None:
+        self.url = url
+        self.default_inputs = default_inputs
+        self._lock = lock
+
+    def connect(self) -> Connection:
+        """A connection in a transaction; leaving its `with` block commits."""
+        return connect(self.url)
+
+    def as_of_date(self, conn: Connection) -> date:
+        """The last day that the run describes."""
+        row = conn.execute("select as_of_date from ops.runs inner join ops.current_run using (run_id)").fetchone()
+        if row is None:
+            raise dg.Failure("no run has begun: materialise the inputs first (job daily_portfolio does)")
+        return row[0]  # type: ignore[no-any-return]
+
+    def assert_still_alone(self) -> None:
+        """Raise unless this run still holds the pipeline; asked right before publishing."""
+        self._lock.assert_held()
+
+    def mart_specs(self) -> Sequence[MartSpec]:
+        """The marts as the dbt project describes them."""
+        return self._specs
+
+    @cached_property
+    def _specs(self) -> list[MartSpec]:
+        return read_specs(dbt.prepare())
+
+    def record_dbt_tests(self, run_id: str, tests: Sequence[dbt.NodeResult]) -> None:
+        """Write dbt's test results beside the gates'; a failed one holds the run."""
+        results = [
+            CheckResult(
+                check_name=f"dbt_{test.name}",
+                reach="run",
+                severity="error",
+                passed=test.status in {"pass", "warn"},
+                failed_rows=test.failures or 0,
+                threshold="0 rows",
+                next_step="Report it: a model broke its own contract.",
+                first_offenders=(test.message,) if test.status not in {"pass", "warn"} else (),
+            )
+            for test in tests
+        ]
+        with self.connect() as conn:
+            record(conn, run_id, results)
+
+
+@dg.resource(description="The database, migrated and held by this run alone.")
+@contextmanager
+def warehouse_resource(context: dg.InitResourceContext) -> Iterator[Warehouse]:
+    """Find or start the database, take the pipeline's lock, migrate, and keep the lock until the run has ended."""
+    settings = load_settings()
+    url = database_url(settings)
+    run_id = context.run_id or "unknown"
+    with pipeline_lock(url, run_id, wait_seconds=_LOCK_WAIT_SECONDS) as lock:
+        prepare_database(url, None if settings.database_url else reader_password(settings.home))
+        try:
+            yield Warehouse(url, lock, str(settings.inputs) if settings.inputs else None)
+        finally:
+            with connect(url) as conn:
+                runs.settle(conn, run_id)
+
+
+def prepare_database(url: str, password: str | None) -> str | None:
+    """Migrate, make sure of every mart's table and view, and of the readers' role.
+
+    Returns:
+        What a person should know, such as a role that could not be made; None: nothing.
+    """
+    with connect(url, autocommit=True) as conn:
+        migrate(conn)
+    with connect(url) as conn:
+        ensure_marts(conn, read_specs(dbt.prepare()))
+    with connect(url) as conn:
+        return ensure_reader_role(conn, password).message
+
+
+class Progress:
+    """Tells a watching person what happens; silent in services."""
+
+    def __init__(self, *, is_watched: bool, log: Any = None) -> None:
+        self._is_watched = is_watched
+        self._log = log
+        self._began = time.monotonic()
+
+    def say(self, stage: str, text: str) -> None:
+        """One line: seconds since the run began, the stage, and what it found."""
+        if self._log is not None:
+            self._log.info(f"{stage}: {text}")
+        if self._is_watched:
+            print(f"  {time.monotonic() - self._began:6.1f} s  {stage:<13} {text}", file=sys.stderr, flush=True)
+
+
+@dg.resource(description="Progress for a watching person.")
+def progress_resource(context: dg.InitResourceContext) -> Progress:
+    """Speaks on standard error when the command line asked for it."""
+    return Progress(is_watched=os.environ.get(PROGRESS_VARIABLE) == "1", log=context.log)

@@ -1,0 +1,388 @@
+"""The gates after landing: what each one looks for, in SQL, and what a person does when it holds.
+
+Each gate is a query for offenders (portfolio_id, instrument_id, detail); no row means that it passes. Not here: shape of
+raw batches (raw_suites), dbt's own tests (dbt_project), how results meet Dagster (checks).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from assets.warehouse.database import Connection
+from quality.results import CheckResult, Reach, Severity
+
+#: One cent of the base currency: what an identity may be off by.
+CENT = "0.01"
+#: Share of the published value that may lose its price in one run before prices as a whole are held unsound.
+VALUE_LOST_LIMIT = "0.20"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A named question to the database whose answer should be no rows."""
+
+    name: str
+    stage: str
+    reach: Reach
+    severity: Severity
+    threshold: str
+    description: str
+    next_step: str
+    offenders: str
+
+
+def _ledger_warning(code: str, description: str, next_step: str) -> Gate:
+    return Gate(
+        name=code,
+        stage="ledger",
+        reach="none",
+        severity="warn",
+        threshold="0 rows",
+        description=description,
+        next_step=next_step,
+        offenders=f"""
+            select portfolio_id, instrument_id, message from intermediate.ledger_issues
+            where code = '{code}' order by portfolio_id, instrument_id, at""",
+    )
+
+
+GATES: tuple[Gate, ...] = (
+    Gate(
+        name="prices_are_sound",
+        stage="landing",
+        reach="run",
+        severity="error",
+        threshold="at most half of a batch refused, or another source for its instruments",
+        description="No price batch is mostly refused while nothing else prices its instruments.",
+        next_step="Repair the file named here (quality.quarantined_rows lists each refused row), then run again.",
+        offenders="""
+            select null, null, rejected.path || ': ' || rejected.reason
+            from ops.rejected_inputs as rejected
+            where rejected.kind = 'prices'
+              and exists (
+                  select 1 from raw.batches
+                  inner join quality.quarantined_rows as refused on batches.batch_id = refused.batch_id
+                  where batches.path = rejected.path and batches.status = 'rejected'
+                    and not exists (
+                        select 1 from raw.prices as other
+                        inner join ops.input_files as files on other.batch_id = files.batch_id
+                        where other.instrument_id = refused.instrument_id and files.path <> rejected.path))
+            order by rejected.path""",
+    ),
+    Gate(
+        name="rows_in_quarantine",
+        stage="landing",
+        reach="none",
+        severity="warn",
+        threshold="0 rows",
+        description="Every row of the input files that count was accepted.",
+        next_step="Look at quality.quarantined_rows, correct the source, and run again; the last good price stands meanwhile.",
+        offenders="""
+            select null, refused.instrument_id,
+                   refused.path || ' line ' || refused.line || ': ' || refused.reason
+            from quality.quarantined_rows as refused
+            inner join ops.input_files as files on refused.batch_id = files.batch_id
+            order by refused.path, refused.line""",
+    ),
+    Gate(
+        name="price_reverts",
+        stage="market",
+        reach="none",
+        severity="warn",
+        threshold="a factor of 3 there and back within a week",
+        description="No owner's price jumps and comes straight back, as a misplaced decimal point does.",
+        next_step="Check the day named here in the price file; if the price is real, nothing needs to be done.",
+        offenders="""
+            select null, instrument_id, price_date || ': ' || price || ' between ' || before_price || ' and ' || after_price
+            from (
+                select instrument_id, price_date, price,
+                       lag(price) over by_day as before_price, lead(price) over by_day as after_price,
+                       price_date - lag(price_date) over by_day as days_before,
+                       lead(price_date) over by_day - price_date as days_after
+                from intermediate.int_price_points
+                window by_day as (partition by instrument_id order by priced_at)
+            ) as bars
+            where days_before <= 4 and days_after <= 4
+              and (price > 3 * greatest(before_price, after_price) or price * 3 < least(before_price, after_price))
+            order by instrument_id, price_date""",
+    ),
+    Gate(
+        name="ledger_is_possible",
+        stage="ledger",
+        reach="portfolio",
+        severity="error",
+        threshold="0 refused entries",
+        description="Each ledger can be true: no negative cash, nothing that contradicts itself.",
+        next_step="Correct the transactions named here, then run again.",
+        offenders="""
+            select portfolio_id, null, message from intermediate.ledger_issues
+            where severity = 'hold' order by portfolio_id, at""",
+    ),
+    _ledger_warning(
+        "missing_acquisition",
+        "Nothing was sold that was never bought.",
+        "Add the missing BUY, DEPOSIT or OPENING; until then the unexplained part has no cost.",
+    ),
+    _ledger_warning(
+        "unmatched_transfer",
+        "Each transfer has both of its legs.",
+        "Give both legs one group_id, or add the leg that is missing; it counts as an external flow meanwhile.",
+    ),
+    _ledger_warning(
+        "income_without_price",
+        "Each reward had a price when it came.",
+        "Add a price for that moment; the reward has zero cost meanwhile.",
+    ),
+    _ledger_warning(
+        "first_valued",
+        "Each holding had a price when it came in.",
+        "Nothing, if there was no market before; else add prices for the days before.",
+    ),
+    _ledger_warning(
+        "balance_mismatch",
+        "Derived and observed balances agree.",
+        "Find the missing or double transaction of that account.",
+    ),
+    Gate(
+        name="identity_residual",
+        stage="holdings",
+        reach="portfolio",
+        severity="error",
+        threshold=f"{CENT} of the base currency a day",
+        description="Each day's change of value is flows plus gains plus income less fees and taxes, to the cent.",
+        next_step="Report it with the portfolio's transactions: the ledger and the valuation disagree.",
+        offenders=f"""
+            select portfolio_id, null, valuation_date || ': residual ' || round(residual_base, 4)
+            from build.portfolio_daily where abs(residual_base) > {CENT}
+            order by portfolio_id, valuation_date""",
+    ),
+    Gate(
+        name="days_are_complete",
+        stage="holdings",
+        reach="run",
+        severity="error",
+        threshold="one row a day",
+        description="Each portfolio has one row for every day from its inception to the as-of date.",
+        next_step="Report it: a model lost or doubled days.",
+        offenders="""
+            select portfolio_id, null, count(*) || ' rows for ' || max(valuation_date) - min(valuation_date) + 1 || ' days'
+            from build.portfolio_daily
+            group by portfolio_id
+            having count(*) <> max(valuation_date) - min(valuation_date) + 1""",
+    ),
+    Gate(
+        name="nothing_looks_ahead",
+        stage="holdings",
+        reach="run",
+        severity="error",
+        threshold="0 rows after the as-of",
+        description="No number uses a price, a rate or a transaction from after the as-of.",
+        next_step="Report it: an observation from the future reached a mart.",
+        offenders="""
+            with cutoff as (
+                select runs.cutoff_at, runs.as_of_date from ops.runs
+                inner join ops.current_run on runs.run_id = current_run.run_id)
+            select assets.portfolio_id, assets.instrument_id, 'price of ' || assets.price_at
+            from build.portfolio_assets as assets cross join cutoff where assets.price_at > cutoff.cutoff_at
+            union all
+            select days.portfolio_id, null, 'day ' || days.valuation_date
+            from build.portfolio_daily as days cross join cutoff where days.valuation_date > cutoff.as_of_date
+            union all
+            select entries.portfolio_id, entries.instrument_id, entries.type || ' of ' || entries.executed_at
+            from build.transactions as entries cross join cutoff where entries.executed_at > cutoff.cutoff_at""",
+    ),
+    Gate(
+        name="values_agree",
+        stage="holdings",
+        reach="portfolio",
+        severity="error",
+        threshold=f"{CENT} of the base currency",
+        description="The current holdings add up to the last day's value.",
+        next_step="Report it: holdings and daily values disagree.",
+        offenders=f"""
+            select days.portfolio_id, null, 'holdings ' || round(coalesce(held.value_base, 0), 4)
+                   || ', daily ' || round(days.value_base, 4)
+            from build.portfolio_daily as days
+            inner join ops.runs on days.valuation_date = runs.as_of_date
+            inner join ops.current_run on runs.run_id = current_run.run_id
+            left join (
+                select portfolio_id, sum(value_base) as value_base from build.portfolio_assets group by portfolio_id
+            ) as held on days.portfolio_id = held.portfolio_id
+            where abs(days.value_base - coalesce(held.value_base, 0)) > {CENT}""",
+    ),
+    Gate(
+        name="lots_match_balances",
+        stage="holdings",
+        reach="portfolio",
+        severity="error",
+        threshold="1e-9 of a unit, relative",
+        description="The open lots of each asset add up to the units held.",
+        next_step="Report it with the portfolio's transactions: lots and positions disagree.",
+        offenders="""
+            with held as (
+                select positions.portfolio_id, instruments.canonical_instrument as instrument_id,
+                       sum(positions.quantity) as quantity
+                from intermediate.ledger_positions as positions
+                inner join intermediate.int_instruments as instruments using (instrument_id)
+                where positions.valid_to is null and instruments.asset_class <> 'fiat' group by 1, 2),
+            lots as (
+                select lots.portfolio_id, instruments.canonical_instrument as instrument_id, sum(lots.quantity) as quantity
+                from intermediate.ledger_lots as lots
+                inner join intermediate.int_instruments as instruments using (instrument_id)
+                where instruments.asset_class <> 'fiat' group by 1, 2)
+            select coalesce(held.portfolio_id, lots.portfolio_id), coalesce(held.instrument_id, lots.instrument_id),
+                   'held ' || coalesce(held.quantity, 0) || ', in lots ' || coalesce(lots.quantity, 0)
+            from held full outer join lots using (portfolio_id, instrument_id)
+            where abs(coalesce(held.quantity, 0) - coalesce(lots.quantity, 0))
+                  > 1e-9 * greatest(1, abs(coalesce(held.quantity, 0)))""",
+    ),
+    Gate(
+        name="value_keeps_its_price",
+        stage="holdings",
+        reach="run",
+        severity="error",
+        threshold=f"{VALUE_LOST_LIMIT} of the value held",
+        description="Not more than a fifth of the value held loses its price at once.",
+        next_step="Check the price files and sources; a whole source may be missing.",
+        offenders=f"""
+            with lost as (
+                select sum(published.value_usd) as total_usd,
+                       sum(published.value_usd) filter (where candidate.price_status = 'missing') as lost_usd
+                from marts.portfolio_assets as published
+                inner join ops.run_scope using (portfolio_id)
+                left join build.portfolio_assets as candidate using (portfolio_id, account_id, instrument_id)
+                where published.value_usd > 0)
+            select null, null, round(100 * lost_usd / total_usd, 1) || ' % of the value lost its price'
+            from lost where total_usd > 0 and lost_usd > {VALUE_LOST_LIMIT} * total_usd""",
+    ),
+    Gate(
+        name="stale_price",
+        stage="holdings",
+        reach="none",
+        severity="warn",
+        threshold="max_price_age_days of the instrument",
+        description="Each holding has a price that is young enough.",
+        next_step="Add newer prices for it, or raise max_price_age_days in instruments.csv if it trades rarely.",
+        offenders="""
+            select portfolio_id, instrument_id, 'last priced ' || (price_at at time zone 'UTC')::date
+                   || ', ' || price_age_seconds / 86400 || ' days before the as-of'
+            from build.portfolio_assets where price_status = 'stale' order by portfolio_id, instrument_id""",
+    ),
+    Gate(
+        name="missing_price",
+        stage="holdings",
+        reach="none",
+        severity="warn",
+        threshold="0 holdings",
+        description="Each holding has a price and an exchange rate.",
+        next_step="Add a price (or the exchange rate of its currency); it has no value and stays out of the sums.",
+        offenders="""
+            select portfolio_id, instrument_id, balance || ' units without a value'
+            from build.portfolio_assets where price_status = 'missing' order by portfolio_id, instrument_id""",
+    ),
+    Gate(
+        name="large_flow",
+        stage="holdings",
+        reach="none",
+        severity="info",
+        threshold="flow above 10 % and price move above 5 %",
+        description="No large flow on a day of a large price move, which makes that day's return inexact.",
+        next_step="Nothing; the days are flagged in portfolio_daily.twr_flag.",
+        offenders="""
+            select portfolio_id, null, valuation_date || ': return ' || round((100 * twr_return)::numeric, 2) || ' %'
+            from build.portfolio_daily where twr_flag = 'large_flow' order by portfolio_id, valuation_date""",
+    ),
+    Gate(
+        name="weights_add_up",
+        stage="analytics",
+        reach="portfolio",
+        severity="error",
+        threshold="1e-9",
+        description="The weights of what a portfolio holds are shares of one whole.",
+        next_step="Report it: an allocation does not add up.",
+        offenders="""
+            select portfolio_id, null, dimension || ': ' || sum(weight)
+            from build.portfolio_allocation where weight > 0 and dimension = 'asset'
+            group by portfolio_id, dimension having abs(sum(weight) - 1) > 1e-9""",
+    ),
+    Gate(
+        name="targets_are_feasible",
+        stage="analytics",
+        reach="portfolio",
+        severity="error",
+        threshold="sum 1 within 1e-6, bounds within 1e-6",
+        description="Computed target weights add up to 1 and keep their bounds.",
+        next_step="Report it: an optimisation broke its own constraints.",
+        offenders="""
+            select portfolio_id, null, 'sum of targets ' || sum(weight)
+            from build.target_weights group by portfolio_id, run_id having abs(sum(weight) - 1) > 1e-6
+            union all
+            select portfolio_id, instrument_id, weight || ' outside [' || lower || ', ' || upper || ']'
+            from build.target_weights where weight < lower - 1e-6 or weight > upper + 1e-6""",
+    ),
+    Gate(
+        name="optimisation_succeeds",
+        stage="analytics",
+        reach="none",
+        severity="warn",
+        threshold="status optimal",
+        description="Each policy's optimisation found its optimum.",
+        next_step="Read fallback_reason in optimization_runs; loosen the policy or add history.",
+        offenders="""
+            select portfolio_id, null, objective || ': ' || status || coalesce(', ' || fallback_reason, '')
+            from build.optimization_runs where status <> 'optimal' order by portfolio_id""",
+    ),
+)
+
+
+def stages() -> tuple[str, ...]:
+    """Stages in the order of the pipeline."""
+    return tuple(dict.fromkeys(gate.stage for gate in GATES))
+
+
+def gates_of(stage: str) -> tuple[Gate, ...]:
+    """The gates of one stage."""
+    return tuple(gate for gate in GATES if gate.stage == stage)
+
+
+def evaluate(conn: Connection, gate: Gate) -> list[CheckResult]:
+    """Ask one gate: a single passed result, or one failed result for each offending partition.
+
+    Fail closed: an error of the query is the caller's to turn into a hold.
+    """
+    offenders: dict[tuple[str | None, str | None], list[str]] = defaultdict(list)
+    counts: dict[tuple[str | None, str | None], int] = defaultdict(int)
+    for portfolio_id, instrument_id, detail in conn.execute(gate.offenders.encode()):
+        partition = (portfolio_id, instrument_id)
+        counts[partition] += 1
+        if len(offenders[partition]) < 5:
+            offenders[partition].append(str(detail))
+    if not counts:
+        return [_result(gate, None, None, True, 0, ())]
+    return [_result(gate, p, i, False, counts[p, i], tuple(offenders[p, i])) for p, i in counts]
+
+
+def evaluate_all(conn: Connection, gates: Sequence[Gate]) -> list[CheckResult]:
+    """Ask several gates."""
+    return [result for gate in gates for result in evaluate(conn, gate)]
+
+
+def _result(
+    gate: Gate, portfolio_id: str | None, instrument_id: str | None, passed: bool, rows: int, offenders: tuple[str, ...]
+) -> CheckResult:
+    # an offence that names no portfolio cannot hold one: it holds the run
+    reach: Reach = "run" if gate.reach == "portfolio" and portfolio_id is None and not passed else gate.reach
+    return CheckResult(
+        check_name=gate.name,
+        reach=reach,
+        severity=gate.severity,
+        passed=passed,
+        failed_rows=rows,
+        threshold=gate.threshold,
+        next_step=gate.next_step,
+        first_offenders=offenders,
+        portfolio_id=portfolio_id,
+        instrument_id=instrument_id,
+    )

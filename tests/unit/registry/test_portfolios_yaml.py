@@ -1,0 +1,244 @@
+from decimal import Decimal
+
+import pytest
+
+from assets.registry.model import Account, GroupLimit, View
+from assets.registry.portfolios_yaml import read_portfolios
+
+ADDRESS = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
+KEY = "4c0883a69102937d6231471b5dbb6204fe512961708279feb1be6ae5538da033"
+
+FULL = f"""
+version: 1
+base_currency: USD
+prices: {{resolution: 1d, sources: [binance, kraken, coinbase, yahoo, ecb]}}
+portfolios:
+  - id: alice-main
+    user_id: alice
+    name: Main
+    base_currency: EUR
+    cost_basis: HIFO
+    lot_scope: portfolio
+    cash: implicit
+    allow_short: true
+    benchmark: etf:SPY
+    risk_free_rate: "0.02"
+    accounts:
+      - {{id: ledger-nano, kind: wallet, address: "{ADDRESS}", chains: [ethereum, arbitrum]}}
+      - {{id: kraken, kind: exchange, exchange: kraken, credentials_env: KRAKEN}}
+      - {{id: broker, kind: broker, broker: alpaca, credentials_env: ALPACA}}
+      - {{id: cash-box, kind: manual}}
+    targets: {{crypto:BTC: 0.4, crypto:ETH: 0.3, fiat:USD: 0.3}}
+    policy:
+      objective: max_sharpe
+      universe: held
+      target: "0.15"
+      confidence: "0.95"
+      views: [{{instrument: crypto:ETH, over: crypto:BTC, return: "0.05", confidence: "0.6"}}]
+      min_weight: "0"
+      lookback_days: 365
+      expected_returns: mean
+      covariance: ledoit_wolf
+      group_limits: [{{by: asset_class, group: crypto, min: "0", max: "0.6"}}]
+      max_weight: 0.5
+      min_assets: 5
+      rebalance_band: 0.05
+"""
+
+
+def with_portfolio(text: str) -> bytes:
+    """One portfolio of five fixed lines (2 to 6), then the given ones from line 7 on, indented by four."""
+    lines = "\n".join("    " + line for line in text.splitlines())
+    head = "version: 1\nportfolios:\n  - id: p\n    user_id: u\n    name: n\n"
+    accounts = "" if "accounts:" in text else "    accounts: [{id: a, kind: manual}]\n"
+    return (head + accounts + lines + "\n").encode()
+
+
+def problems_of(data: bytes) -> list[str]:
+    content, _, problems = read_portfolios(data)
+    assert (content is None) == bool(problems)
+    return [str(problem) for problem in problems]
+
+
+def test_the_contract_s_example_reads_in_full() -> None:
+    content, known, problems = read_portfolios(FULL.encode())
+    assert not problems
+    assert content is not None
+    assert known is not None
+    assert content.prices.sources == ("binance", "kraken", "coinbase", "yahoo", "ecb")
+    portfolio = content.portfolios[0]
+    assert (portfolio.base_currency, portfolio.cost_basis, portfolio.lot_scope) == ("EUR", "HIFO", "portfolio")
+    assert (portfolio.cash, portfolio.allow_short, portfolio.risk_free_rate) == ("implicit", True, "0.02")
+    assert portfolio.accounts[0] == Account("ledger-nano", "wallet", ADDRESS, ("ethereum", "arbitrum"))
+    assert portfolio.accounts[1] == Account("kraken", "exchange", exchange="kraken", credentials_env="KRAKEN")
+    assert portfolio.targets == {"crypto:BTC": Decimal("0.4"), "crypto:ETH": Decimal("0.3"), "fiat:USD": Decimal("0.3")}
+    policy = portfolio.policy
+    assert policy is not None
+    assert policy.views == (View("crypto:ETH", "crypto:BTC", Decimal("0.05"), Decimal("0.6")),)
+    assert policy.group_limits == (GroupLimit("asset_class", "crypto", Decimal(0), Decimal("0.6")),)
+    assert (policy.max_weight, policy.min_assets) == (Decimal("0.5"), 5)
+    assert known.accounts == {"alice-main": frozenset({"ledger-nano", "kraken", "broker", "cash-box"})}
+
+
+def test_defaults() -> None:
+    content, _, _ = read_portfolios(
+        b"version: 1\nportfolios:\n- id: p\n  user_id: 1e5\n  accounts: [{id: 0x10, kind: manual}]"
+    )
+    assert content is not None
+    portfolio = content.portfolios[0]
+    assert (portfolio.name, portfolio.base_currency, portfolio.cash, portfolio.cost_basis) == (
+        "p",
+        "USD",
+        "ledger",
+        "FIFO",
+    )
+    # scalars stay as written: no number, no hexadecimal
+    assert (portfolio.user_id, portfolio.accounts[0].id) == ("1e5", "0x10")
+
+
+def test_all_chains_are_the_mainnets() -> None:
+    content, _, _ = read_portfolios(
+        with_portfolio(f"accounts: [{{id: w, kind: wallet, address: '{ADDRESS.lower()}', chains: [all]}}]")
+    )
+    assert content is not None
+    wallet = content.portfolios[0].accounts[0]
+    assert wallet.address == ADDRESS
+    assert {"ethereum", "arbitrum", "base"} <= set(wallet.chains)
+    assert "sepolia" not in wallet.chains
+
+
+def wallet(more: str) -> str:
+    return f"accounts: [{{id: w, kind: wallet, {more}}}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "says"),
+    [
+        ("cost_bases: FIFO", "7:5", "did you mean cost_basis?"),
+        ("name: again", "7:5", "stands at line 5 already"),
+        ("cost_basis: fifo", "7:17", "did you mean FIFO?"),
+        ("lot_scope: all", "7:16", "account, portfolio"),
+        ("cash: none", "7:11", "ledger, implicit"),
+        ("allow_short: yes", "7:18", "true, false"),
+        ("base_currency: EURO", "7:20", "ISO 4217"),
+        ("base_currency: crypto:BTC", "7:20", "fiat currency"),
+        ("benchmark: SPY", "7:16", "instrument id"),
+        ("risk_free_rate: 2", "7:21", "2 % is 0.02"),
+        ("risk_free_rate: equity:AAPL", "7:21", "bond:US3M"),
+        ("risk_free_rate:", "7:20", "a value for risk_free_rate"),
+        ("targets: {crypto:BTC: 0.6, crypto:ETH: 0.6}", "7:14", '"sum 1.2"'),
+        ("targets: {crypto:BTC: 0.6}", "7:14", '"sum 0.6"'),
+        ("targets: {crypto:BTC: 60}", "7:27", "5 % is 0.05"),
+        ("targets: {crypto:BTC: -0.5, fiat:USD: 1}", "7:27", "from 0 to 1"),
+        ("targets: {BTC: 1}", "7:15", "instrument id"),
+        ("targets: {crypto:BTC: nan}", "7:27", "a decimal"),
+        ("accounts: [{id: a, kind: manual}, {id: a, kind: manual}]", "6:39", "each account id of one portfolio once"),
+        ("accounts: []", "6:15", "at least one entry"),
+        ("accounts: [{id: a, kind: bank}]", "6:30", "wallet, exchange, broker, manual"),
+        ("accounts: [{id: a, kind: exchange}]", "6:16", "the key exchange"),
+        ("accounts: [{id: a, kind: broker}]", "6:16", "the key broker"),
+        ("accounts: [{id: a, kind: manual, address: x}]", "6:47", "no key address"),
+        ("accounts: [{id: a, kind: exchange, exchange: kraken, credentials_env: my-secret}]", "6:75", "in capitals"),
+        (wallet("chains: [ethereum]"), "6:16", "the key address"),
+        (wallet(f"address: '{ADDRESS}'"), "6:16", "the key chains"),
+        (wallet("address: '0x123', chains: [ethereum]"), "6:47", "40 hexadecimal digits"),
+        (wallet(f"address: '{ADDRESS[:-1]}9', chains: [ethereum]"), "6:47", "EIP-55"),
+        (wallet(f"address: '{ADDRESS}', chains: [etherum]"), "6:102", "did you mean ethereum?"),
+        (wallet(f"address: '{ADDRESS}', chains: [all, base]"), "6:101", "[all] alone"),
+        ("policy: {objective: risk_parity}", "7:25", "risk_parity is not available yet"),
+        ("policy: {objective: herc}", "7:25", "herc is not available yet"),
+        ("policy: {objective: max_sharp}", "7:25", "did you mean max_sharpe?"),
+        ("policy: {universe: held}", "7:13", "the key objective"),
+        ("policy: {objective: efficient_risk}", "7:25", "the key target"),
+        ("policy: {objective: black_litterman}", "7:25", "the key views"),
+        ("policy: {objective: cvar, confidence: 1}", "7:43", "above 0 and below 1"),
+        ("policy: {objective: hrp, universe: []}", "7:40", "at least one entry"),
+        ("policy: {objective: hrp, universe: all}", "7:40", "held"),
+        ("policy: {objective: hrp, lookback_days: 1.5}", "7:45", "a whole number"),
+        ("policy: {objective: hrp, covariance: ledoit}", "7:42", "did you mean ledoit_wolf?"),
+        ("policy: {objective: hrp, min_weight: 0.6, max_weight: 0.5}", "7:59", "min_weight not above max_weight"),
+        ("policy: {objective: hrp, min_weight: 0.3, min_assets: 4}", "7:42", "4 × 0.3 = 1.2"),
+        ("policy: {objective: hrp, universe: [crypto:BTC, crypto:ETH], max_weight: 0.4}", "7:78", "2 × 0.4 = 0.8"),
+        ("policy: {objective: hrp, universe: [crypto:BTC, crypto:ETH], min_assets: 3}", "7:78", "at most 2"),
+        ("policy: {objective: hrp, group_limits: [{by: sector, group: a}]}", "7:50", "asset_class, chain"),
+        ("policy: {objective: hrp, group_limits: [{by: chain, group: a, min: 0.5, max: 0.4}]}", "7:45",
+         "min not above"),
+        ("policy: {objective: hrp, group_limits: [{by: chain, group: a, min: 0.6}, {by: chain, group: b, min: 0.6}]}",
+         "7:44", "sum 1.2"),
+        ("policy: {objective: hrp, views: [{instrument: crypto:BTC}]}", "7:38", "the key return"),
+        ("cash: !!bool true", "7:11", "no YAML tags"),
+    ],
+)  # fmt: skip
+def test_each_mistake_is_named_with_line_and_column(text: str, at: str, says: str) -> None:
+    problems = problems_of(with_portfolio(text))
+    matching = [problem for problem in problems if problem.startswith(f"portfolios.yaml:{at}:")]
+    assert any(says in problem for problem in matching), problems
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "empty"),
+        (b"\xff\xfe", "UTF-8"),
+        (b"version: 1\n", "the key portfolios"),
+        (b"portfolios: []\n", "the key version"),
+        (b"version: 2\nportfolios: []\n", 'portfolios.yaml:1:10: "2": expected version: one of 1'),
+        (b"version: 1\nportfolios: [\n", "YAML that can be read"),
+        (b"version: 1\nportfolios: {}\n", "portfolios as a list"),
+        (b"[" * 100_000, "YAML that can be read"),
+        (b"- a\n", "as a mapping"),
+        (b"version: 1\nportfolios: []\n---\nversion: 1\n", "another document"),
+        (b"version: 1\nportfolios: []\nprices: {resolution: 2h}\n", "1d, 1h, 15m"),
+    ],
+)
+def test_a_file_that_is_wrong_as_a_whole(data: bytes, says: str) -> None:
+    problems = problems_of(data)
+    assert any(says in problem for problem in problems), problems
+
+
+def test_ids_are_unique_and_all_problems_come_at_once() -> None:
+    account = "accounts: [{id: a, kind: manual}]"
+    one, two = f"{{id: p, user_id: u, {account}}}", f"{{id: p, user_id: u, cash: x, {account}}}"
+    data = f"version: 1\nportfolios:\n- {one}\n- {two}\n- {{id: P!}}"
+    problems = problems_of(data.encode())
+    assert sum("each portfolio id once" in problem for problem in problems) == 1
+    assert len(problems) == 5, problems
+
+
+def test_one_wallet_twice_in_one_portfolio() -> None:
+    one = f"address: '{ADDRESS}', chains: [ethereum, base]"
+    two = f"address: '{ADDRESS.lower()}', chains: [base]"
+    data = with_portfolio(f"accounts:\n  - {{id: x, kind: wallet, {one}}}\n  - {{id: y, kind: wallet, {two}}}")
+    (problem,) = problems_of(data)
+    assert problem.startswith("portfolios.yaml:8:9:")
+    assert "line 7 already" in problem
+    other_chain = with_portfolio(
+        f"accounts:\n  - {{id: x, kind: wallet, {one.replace(', base', '')}}}\n  - {{id: y, kind: wallet, {two}}}"
+    )
+    assert problems_of(other_chain) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        wallet(f"address: '0x{KEY}', chains: [ethereum]"),
+        f"benchmark: {KEY}",
+        f"{KEY}: x",
+        f"# {KEY}",
+        "# legal winner thank year wave sausage worth useful legal winner thank yellow",
+        "targets: [legal, winner, thank, year, wave, sausage, worth, useful, legal, winner, thank, yellow]",
+        "benchmark: https://me:hunter2@example.com",
+    ],
+)
+def test_secrets_are_refused_and_never_shown(text: str) -> None:
+    problems = problems_of(with_portfolio(text))
+    assert sum("(hidden)" in problem for problem in problems) == 1, problems
+    assert not any(KEY in problem or "sausage" in problem or "hunter2" in problem for problem in problems)
+
+
+def test_a_broken_portfolio_is_still_known_to_other_files() -> None:
+    _, known, problems = read_portfolios(with_portfolio("cash: implicit\ncost_basis: x"))
+    assert problems
+    assert known is not None
+    assert known.accounts == {"p": frozenset({"a"})}
+    assert known.cash == {"p": "implicit"}
