@@ -5,19 +5,19 @@ A mistyped key raises nothing in Dagster: it invents an external asset, and the 
 
 from __future__ import annotations
 
-Key = tuple[str, ...]
+from dagster import AssetKey
 
 # groups, in the order in which data flows
 INPUTS, MARKET, LEDGER, HOLDINGS, MEASURES, ALLOCATION, QUALITY, PUBLICATION = (
     "inputs", "market", "ledger", "holdings", "measures", "allocation", "quality", "publication",
 )  # fmt: skip
 
-RUN = ("ops", "run")
-RUN_SCOPE = ("ops", "run_scope")
-HELD_PORTFOLIOS = ("ops", "held_portfolios")
-CHECK_RESULTS = ("quality", "check_results")
-PERFORMANCE = ("measures", "performance")
-PUBLISHED = ("marts", "publication")
+RUN = AssetKey(["ops", "run"])
+RUN_SCOPE = AssetKey(["ops", "run_scope"])
+HELD_PORTFOLIOS = AssetKey(["ops", "held_portfolios"])
+CHECK_RESULTS = AssetKey(["quality", "check_results"])
+PERFORMANCE = AssetKey(["measures", "performance"])
+PUBLISHED = AssetKey(["marts", "publication"])
 
 REGISTRY_TABLES = ("users", "portfolios", "accounts", "portfolio_wallets", "targets", "policies", "instruments")
 RAW_TABLES = ("transactions", "prices", "balances", "corporate_actions")
@@ -25,32 +25,32 @@ LEDGER_TABLES = ("positions", "entries", "flows", "lots", "disposals", "income",
 OPTIMISER_TABLES = ("optimization_runs", "target_weights", "efficient_frontier", "rebalancing_suggestions")
 
 
-def registry(table: str) -> Key:
+def registry(table: str) -> AssetKey:
     """Key of a registry table."""
-    return ("registry", table)
+    return AssetKey(["registry", table])
 
 
-def raw(table: str) -> Key:
+def raw(table: str) -> AssetKey:
     """Key of a raw table."""
-    return ("raw", table)
+    return AssetKey(["raw", table])
 
 
-def ledger(table: str) -> Key:
+def ledger(table: str) -> AssetKey:
     """Key of a table that the ledger writes."""
-    return ("ledger", table)
+    return AssetKey(["ledger", table])
 
 
-def optimiser(table: str) -> Key:
+def optimiser(table: str) -> AssetKey:
     """Key of a table that the optimiser writes."""
-    return ("optimiser", table)
+    return AssetKey(["optimiser", table])
 
 
-def dbt_model(schema: str, name: str) -> Key:
+def dbt_model(schema: str, name: str) -> AssetKey:
     """Key of a dbt model: its schema and its name."""
-    return (schema, name)
+    return AssetKey([schema, name])
 
 
-def dbt_source(schema: str, table: str) -> Key:
+def dbt_source(schema: str, table: str) -> AssetKey:
     """Key of the asset behind a dbt source table."""
     if schema == "ops":
         return {"run_scope": RUN_SCOPE, "held_portfolios": HELD_PORTFOLIOS}.get(table, RUN)

@@ -1,11 +1,10 @@
 """When runs happen: the jobs, their schedules (off until switched on) and the sensor for changed inputs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from orchestration.settings import load_settings
 
@@ -20,7 +19,7 @@ _DESCRIPTIONS = {
 }
 
 
-def build_jobs() -> list[dg.UnresolvedAssetJobDefinition]:
+def build_jobs() -> list[UnresolvedAssetJobDefinition]:
     """One job over the whole graph for each rhythm: a selection with a hole would let a gate be passed by."""
     return [
         dg.define_asset_job(
@@ -34,12 +33,12 @@ def build_jobs() -> list[dg.UnresolvedAssetJobDefinition]:
     ]
 
 
-def build_schedules(jobs: Sequence[dg.UnresolvedAssetJobDefinition], *, is_on: bool) -> list[dg.ScheduleDefinition]:
+def build_schedules(jobs: Sequence[UnresolvedAssetJobDefinition], *, is_on: bool) -> list[dg.ScheduleDefinition]:
     """A schedule for every job; off unless `holdfast up` (or a person in the UI) switches it on."""
     return [_schedule(job, SCHEDULES[job.name], is_on=is_on) for job in jobs]
 
 
-def _schedule(job: dg.UnresolvedAssetJobDefinition, cron: str, *, is_on: bool) -> dg.ScheduleDefinition:
+def _schedule(job: UnresolvedAssetJobDefinition, cron: str, *, is_on: bool) -> dg.ScheduleDefinition:
     state = dg.DefaultScheduleStatus.RUNNING if is_on else dg.DefaultScheduleStatus.STOPPED
 
     @dg.schedule(
@@ -53,7 +52,7 @@ def _schedule(job: dg.UnresolvedAssetJobDefinition, cron: str, *, is_on: bool) -
     return schedule
 
 
-def build_sensors(jobs: Sequence[dg.UnresolvedAssetJobDefinition], *, is_on: bool) -> list[dg.SensorDefinition]:
+def build_sensors(jobs: Sequence[UnresolvedAssetJobDefinition], *, is_on: bool) -> list[dg.SensorDefinition]:
     """A run whenever a file of the inputs folder changed."""
     state = dg.DefaultSensorStatus.RUNNING if is_on else dg.DefaultSensorStatus.STOPPED
     job = next(job for job in jobs if job.name == HOURLY_JOB)

@@ -3,8 +3,6 @@
 Belongs here: resources, handed in by definitions. Not here: what the assets do with them.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import time

@@ -1,7 +1,5 @@
 """The gates as Dagster asset checks: each stage asks its gates, writes the answers down and blocks what follows."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -13,7 +11,7 @@ from quality.raw_suites import SUITES, check_raw_batches
 from quality.results import CheckResult, record
 
 #: The asset that each stage's gates stand behind.
-STAGE_ASSETS: dict[str, keys.Key] = {
+STAGE_ASSETS: dict[str, dg.AssetKey] = {
     "landing": keys.raw("prices"),
     "market": keys.dbt_model("intermediate", "int_price_points"),
     "ledger": keys.ledger("issues"),
@@ -21,7 +19,7 @@ STAGE_ASSETS: dict[str, keys.Key] = {
     "analytics": keys.dbt_model("build", "portfolio_allocation"),
 }
 #: Assets that a stage's queries read besides its own: they must exist first.
-_STAGE_DEPS: dict[str, tuple[keys.Key, ...]] = {
+_STAGE_DEPS: dict[str, tuple[dg.AssetKey, ...]] = {
     "ledger": (keys.ledger("positions"),),
     "holdings": (keys.dbt_model("build", "portfolio_assets"), keys.dbt_model("build", "transactions")),
     "analytics": (keys.dbt_model("build", "target_weights"), keys.dbt_model("build", "optimization_runs")),
@@ -45,8 +43,8 @@ def _raw_checks() -> dg.AssetChecksDefinition:
     def check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         warehouse = context.resources.warehouse
         with warehouse.connect() as conn:
-            results = check_raw_batches(conn, warehouse.url, context.run_id)
-            record(conn, context.run_id, results)
+            results = check_raw_batches(conn, warehouse.url)
+            record(conn, context.run.run_id, results)
         context.resources.progress.say("checks", f"{len(results)} expectations on raw batches")
         for kind in SUITES:
             own = [r for r in results if r.check_name.startswith(f"raw_{kind}_")]
@@ -75,7 +73,7 @@ def _stage_checks(stage: str) -> dg.AssetChecksDefinition:
     def check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         with context.resources.warehouse.connect() as conn:
             answers = {gate.name: evaluate(conn, gate) for gate in gates}
-            record(conn, context.run_id, [r for results in answers.values() for r in results])
+            record(conn, context.run.run_id, [r for results in answers.values() for r in results])
         for name, results in answers.items():
             yield _to_dagster(asset, name, results)
 
@@ -102,13 +100,13 @@ def _not_every_portfolio_held() -> dg.AssetChecksDefinition:
         )  # fmt: skip
         with context.resources.warehouse.connect() as conn:
             results = evaluate(conn, gate)
-            record(conn, context.run_id, results)
+            record(conn, context.run.run_id, results)
         yield _to_dagster(keys.HELD_PORTFOLIOS, name, results)
 
     return check
 
 
-def _to_dagster(asset: keys.Key, name: str, results: Sequence[CheckResult]) -> dg.AssetCheckResult:
+def _to_dagster(asset: dg.AssetKey, name: str, results: Sequence[CheckResult]) -> dg.AssetCheckResult:
     failed = [result for result in results if not result.passed]
     holds = any(result.holds_run for result in failed)
     by_partition: dict[str, list[str]] = defaultdict(list)

@@ -40,22 +40,22 @@ SUITES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
 }  # fmt: skip
 
 
-def check_raw_batches(conn: Connection, url: str, run_id: str) -> list[CheckResult]:
-    """Validate the batches that this run landed, one suite for each kind of row.
+def check_raw_batches(conn: Connection, url: str) -> list[CheckResult]:
+    """Validate the batches that count and were not validated yet, one suite for each kind of row.
 
     Args:
-        conn: Where the run's batches are looked up.
-        url: libpq URL for Great Expectations' own connection.
-        run_id: The run.
+        conn: Where the batches are looked up and remembered; the caller commits.
+        url: libpq URL for Great Expectations' own connection, so the batches must be committed.
 
     Returns:
         One result for each expectation; a single passed one when nothing new came.
     """
     new = dict(
         conn.execute(
-            "select kind, array_agg(batch_id order by batch_id) from raw.batches"
-            " where run_id = %s and status = 'accepted' and row_count > 0 group by kind",
-            [run_id],
+            "select batches.kind, array_agg(batches.batch_id order by batches.batch_id)"
+            " from ops.input_files as files inner join raw.batches as batches on files.batch_id = batches.batch_id"
+            " where not exists (select 1 from ops.checked_batches as checked where checked.batch_id = files.batch_id)"
+            " group by batches.kind"
         ).fetchall()
     )
     wanted = {kind: batches for kind, batches in new.items() if kind in SUITES}
@@ -65,7 +65,10 @@ def check_raw_batches(conn: Connection, url: str, run_id: str) -> list[CheckResu
     source = context.data_sources.add_postgres("warehouse", connection_string=_sqlalchemy_url(url))
     results: list[CheckResult] = []
     for kind, batches in wanted.items():
-        results.extend(_validate(context, source, kind, batches))
+        own = _validate(context, source, kind, batches)
+        if all(result.passed for result in own):
+            conn.execute("insert into ops.checked_batches (batch_id) select unnest(%s::bigint[])", [batches])
+        results.extend(own)
     return results
 
 

@@ -1,7 +1,5 @@
 """Optimisation as assets: computed target weights, their frontier, and the trades that lead there."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg

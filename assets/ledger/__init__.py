@@ -1,0 +1,1 @@
+"""The ledger: transactions and balances become lots, gains, flows, income and fees."""

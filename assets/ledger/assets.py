@@ -1,7 +1,5 @@
 """The ledger as assets: the run's scope is chosen, then its transactions become positions, lots, gains and flows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg

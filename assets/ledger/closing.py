@@ -7,7 +7,8 @@ Must not be here: transactions.
 from decimal import Decimal
 from heapq import heappop
 
-from assets.ledger.books import Books, Position, State
+from assets.ledger.books import Books
+from assets.ledger.holdings import Position, State
 from assets.ledger.lots import Location, Lot
 from assets.ledger.model import ONE, ZERO, LotRow, PositionRow
 from assets.ledger.postings import total
@@ -95,8 +96,8 @@ def _check_debt(books: Books, position: Position) -> None:
     position.is_reported = True
     account, instrument = position.location
     message = (
-        f"account {account} owes {-position.quantity:.2f} {instrument.removeprefix('fiat:')} at the close of {books.clock.day}: "
-        "add a DEPOSIT, or cash: implicit"
+        f"account {account} owes {-position.quantity:.2f} {instrument.removeprefix('fiat:')} "
+        f"at the close of {books.clock.day}: add a DEPOSIT, or cash: implicit"
     )
     books.about("", None)
     books.issue("negative_cash", message, account, instrument, hold=True)

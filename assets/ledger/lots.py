@@ -1,10 +1,11 @@
 """Lots and the pools they are taken from.
 
-Belongs here: adding, choosing (FIFO, LIFO, HIFO, average cost), splitting and scaling lots, and the pool's running totals.
-Must not be here: prices, flows, gains, anything that knows what kind of event happens.
+Belongs here: adding, choosing (FIFO, LIFO, HIFO, average cost), splitting and scaling lots, and the pool's running
+totals. Must not be here: prices, flows, gains, anything that knows what kind of event happens.
 
-A lot is *counted* when its cost is part of the total cost of what the portfolio can value. A lot of an instrument that has had
-no price yet waits uncounted; its cost may be unknown (None). A counted lot always has a cost and a rate at acquisition.
+A lot is *counted* when its cost is part of the total cost of what the portfolio can value. A lot of an instrument
+that has had no price yet waits uncounted; its cost may be unknown (None). A counted lot always has a cost and a rate
+at acquisition.
 """
 
 from bisect import bisect_left, bisect_right
@@ -17,9 +18,9 @@ from assets.ledger.model import ONE, ZERO
 Location = tuple[str, str]
 """Account and instrument."""
 
-# What is left after a disposal and is smaller than this share of it counts as nothing (a rounding remainder of an export).
+# What a disposal leaves and is smaller than this share of it counts as nothing (a rounding remainder of an export).
 RELATIVE_DUST = Decimal("1E-12")
-# From six decimals on, less than one smallest unit cannot exist; for shares, decimals only tell how a quantity is printed.
+# From six decimals on, less than one unit cannot exist; for shares, decimals only tell how a quantity is printed.
 MIN_CHAIN_DECIMALS = 6
 
 
@@ -208,7 +209,7 @@ class Pool:
             self.add(part)
 
     def assign(self, held: dict[Location, Decimal]) -> Iterator[tuple[Lot, Location, Decimal]]:
-        """Share the lots out over the places that hold the units: each lot at its own place first, then where there is room.
+        """Share the lots out over the places that hold the units: at its own place first, then where there is room.
 
         Args:
             held: quantity by location, > 0, together what the pool holds.
@@ -263,7 +264,8 @@ class Pool:
         if not lot.is_counted:
             self.uncounted += sign if is_whole else 0
             return
-        assert lot.cost is not None and lot.fx is not None  # noqa: S101 (what `counted` means)
+        assert lot.cost is not None  # noqa: S101 (what `counted` means)
+        assert lot.fx is not None  # noqa: S101
         if sign > 0:
             self.cost += lot.cost
             self.quantity_at_fx += lot.quantity * lot.fx

@@ -3,8 +3,8 @@
 Belongs here: the shapes of inputs and of result rows, the vocabulary of types, measures, flow kinds and issue codes.
 Must not be here: arithmetic, database access, anything that decides.
 
-Amounts are `decimal.Decimal`; `*_base` is in the portfolio's base currency; None means unknown, never zero.
-The fields of every result row stand in the order of the table's columns, so that a row is copied as it is.
+Amounts are `decimal.Decimal`; `*_base` is in the portfolio's base currency; None means unknown, never zero. The
+fields of every result row stand in the order of the table's columns, so that a row is copied as it is.
 """
 
 from dataclasses import dataclass
@@ -108,7 +108,7 @@ class Transaction:
         return self.fee_currency or self.currency or self.instrument_id
 
     def gross_amount(self) -> Decimal | None:
-        """Money moved in `currency` before fee and tax; `amount` wins over quantity x price; None if neither is given."""
+        """Money moved in `currency` before fee and tax; `amount` wins over quantity x price; None if neither."""
         if self.amount is not None:
             return self.amount
         return None if self.price is None else self.quantity * self.price

@@ -1,7 +1,8 @@
 """The result rows of one portfolio while it is being processed, and the double entry that checks them.
 
-Belongs here: appending entries, flows, issues and other result rows; comparing, event by event, what the entries explain with how
-the total cost of the holdings changed. Must not be here: lots, prices, the meaning of a transaction type.
+Belongs here: appending entries, flows, issues and other result rows; comparing, event by event, what the entries
+explain with how the total cost of the holdings changed. Must not be here: lots, prices, the meaning of a transaction
+type.
 """
 
 from collections.abc import Iterable
@@ -100,7 +101,7 @@ class Postings:
             self._explained -= amount
 
     def flow(self, kind: str, account: str, instrument: str, amount: Decimal | None) -> None:
-        """Post an external flow, positive into the portfolio; None where its value is unknown (it then explains nothing)."""
+        """Post an external flow, positive into the portfolio; None (value unknown) explains nothing."""
         flow_id = f"{self.event_id}:{kind}"
         again = self._flow_ids.get(flow_id, 0) + 1
         self._flow_ids[flow_id] = again
@@ -118,7 +119,14 @@ class Postings:
             self.enter("outflow", account, instrument, -amount)
 
     def issue(
-        self, code: str, message: str, account: str | None, instrument: str | None, *, hold: bool = False, once: bool = False
+        self,
+        code: str,
+        message: str,
+        account: str | None,
+        instrument: str | None,
+        *,
+        hold: bool = False,
+        once: bool = False,
     ) -> None:
         """Post an issue; `once` keeps only the first of its code, account and instrument."""
         if once:
@@ -159,8 +167,9 @@ class Postings:
     def settle(self) -> None:
         """End an event: the entries must explain the change of total cost.
 
-        Where an event moves value between holdings that can be valued and holdings that cannot yet (a sale of a token before its first
-        price, a purchase of one), the difference crosses that border and is a flow: `first_valued` inwards, `not_valued` outwards.
+        Where an event moves value between holdings that can be valued and holdings that cannot yet (a sale of a token
+        before its first price, a purchase of one), the difference crosses that border and is a flow: `first_valued`
+        inwards, `not_valued` outwards.
         """
         gap = self.cost_change - self._explained
         crossing = self._crossing

@@ -3,8 +3,9 @@
 Belongs here: looking up the last price or rate at or before an instant, and valuing an instrument in a base currency.
 Must not be here: deciding what a missing price means, cleaning prices, reading the database.
 
-Rules: never a later point (no look-ahead); what is missing is None, never 1 and never 0; an exchange rate is the pair itself,
-else its inverse, else one cross through USD; an instrument without own points takes those of its canonical instrument.
+Rules: never a later point (no look-ahead); what is missing is None, never 1 and never 0; an exchange rate is the pair
+itself, else its inverse, else one cross through USD; an instrument without own points takes those of its canonical
+instrument.
 """
 
 from bisect import bisect_right

@@ -1,11 +1,11 @@
 """Purchases, sales and swaps.
 
-Belongs here: what a trade costs and brings, where its fee and tax go. Must not be here: choosing lots (lots), matching of legs
-(transfers), the movements themselves (books).
+Belongs here: what a trade costs and brings, where its fee and tax go. Must not be here: choosing lots (lots),
+matching of legs (transfers), the movements themselves (books).
 
-Rules: a purchase's fee and tax add to cost; a sale's fee lowers proceeds; a sale's tax is a `tax` entry; a fee in the received asset
-lessens what is received; a fee in the sold asset takes lots along; a fee in a third asset is a disposal of it at market value.
-`trade_fee` and `trade_tax` tell what is already in cost or proceeds.
+Rules: a purchase's fee and tax add to cost; a sale's fee lowers proceeds; a sale's tax is a `tax` entry; a fee in the
+received asset lessens what is received; a fee in the sold asset takes lots along; a fee in a third asset is a
+disposal of it at market value. `trade_fee` and `trade_tax` tell what is already in cost or proceeds.
 """
 
 from dataclasses import dataclass, field
@@ -145,8 +145,8 @@ class _SwapFees:
 def swap(books: Books, outs: list[Transaction], ins: list[Transaction]) -> None:
     """Exchange the given units for the received ones at the swap's value.
 
-    The value is an explicit price (out leg first), else the market value of what was given, else of what was received, else what
-    the given units had cost. It is shared over several legs of a side by their own values, evenly where those are unknown.
+    The value is an explicit price (out leg first), else the market value of what was given, else of what was received,
+    else what the given units had cost. Several legs of a side share it by their own values, evenly where unknown.
     """
     fees = _swap_fees(books, outs, ins)
     given = [_leg_value(books, t) for t in outs]

@@ -3,7 +3,8 @@
 Belongs here: sums, values, gains, simple return and Modified Dietz of many portfolios, with the reason of each NULL.
 Must not be here: returns (measures), internal rates (xirr), SQL.
 
-Money is float64 here (the edge of numerics): 15 digits, so right to the cent below 10^12. NaN rule: NaN in is an unknown amount or rate and makes what needs it NaN, with a code.
+Money is float64 here (the edge of numerics): 15 digits, so right to the cent below 10^12.
+NaN rule: NaN in is an unknown amount or rate and makes what needs it NaN, with a code.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Path-dependent measures as an asset: returns and risk of each portfolio over each standard period."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from assets import keys

@@ -40,7 +40,7 @@ class Measure:
     code: Codes
 
 
-def measure(value: Floats, *undefined: tuple[Booleans, str]) -> Measure:
+def measure(value: Floats, *undefined: tuple[Booleans | np.bool_, str]) -> Measure:
     """A measure whose code is that of the first condition that holds; the value becomes NaN there."""
     code = np.full(value.shape, reasons.DEFINED, dtype="U32")
     for condition, reason in reversed(undefined):
@@ -59,7 +59,7 @@ def sum_in_order(values: Floats) -> Floats:
 
 def linked_return(returns: Floats) -> Measure:
     """Time-weighted return: the product of 1 + r over the days with a return, minus 1."""
-    wealth = np.cumprod(np.where(np.isnan(returns), 1.0, 1.0 + returns), axis=1)[:, -1]
+    wealth = np.asarray(np.cumprod(np.where(np.isnan(returns), 1.0, 1.0 + returns), axis=1)[:, -1], dtype=np.float64)
     return measure(wealth - 1.0, (_count(returns) == 0, reasons.NO_RETURNS))
 
 

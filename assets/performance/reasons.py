@@ -55,7 +55,7 @@ MEANINGS: Mapping[str, str] = {
     ZERO_DOWNSIDE_DEVIATION: "no daily return is below the risk-free rate (downside deviation at most 1e-12)",
     ZERO_DRAWDOWN: "the index never fell below a former peak",
     MISSING_RISK_FREE_RATE: "a day that counts has no risk-free rate",
-    INCOMPLETE_DAYS: "not a NULL but a warning: some day of the period is incomplete (stale or missing prices or rates)",
+    INCOMPLETE_DAYS: "not a NULL but a warning: some day of the period is incomplete (stale or missing price or rate)",
 }
 
 # The pairs stand in this order, `coverage` last.

@@ -114,8 +114,10 @@ def _net_by_day(
     amounts, days, owner = amounts[keep], days[keep], owner[keep]
     if len(amounts) == 0:
         return amounts, days, owner
-    order = np.lexsort((days, owner))
-    amounts, days, owner = amounts[order], days[order], owner[order]
+    same_owner = np.diff(owner) == 0
+    if (np.diff(days)[same_owner] < 0).any():  # sorting costs as much as solving; the daily table comes sorted
+        order = np.lexsort((days, owner))
+        amounts, days, owner = amounts[order], days[order], owner[order]
     is_new = (np.diff(owner, prepend=-1) != 0) | (np.diff(days, prepend=days[0] - 1) != 0)
     starts = np.flatnonzero(is_new)
     net, days, owner = np.add.reduceat(amounts, starts), days[starts], owner[starts]

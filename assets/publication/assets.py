@@ -1,7 +1,5 @@
 """The end of a run as assets: the verdict of the gates, and the one transaction that readers see."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg

@@ -47,7 +47,7 @@ def write_report(conn: Connection, path: Path) -> None:
         sections.findings(found),
         sections.provenance(),
     ]
-    as_of = f", {header.as_of:%Y-%m-%d}" if header.as_of else ""
+    as_of = f", {sections.moment(header.as_of)}" if header.as_of else ""
     page = Template(_TEMPLATE.read_text(encoding="utf-8"))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page.substitute(title=f"Portfolio report{as_of}", body="\n".join(body)), encoding="utf-8")

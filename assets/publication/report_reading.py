@@ -11,9 +11,15 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from assets.performance.reasons import ALL, MEANINGS
 from assets.warehouse.database import Connection
 
 _TOP_WEIGHTS = 3
+#: figures of the whole history, and the metric that their reason goes by
+_WHOLE_PERIOD = {
+    "twr_all": "twr", "mwr_all": "mwr", "max_drawdown": "max_drawdown", "volatility": "volatility",
+    "sharpe_ratio": "sharpe_ratio",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class Header:
 
     Attributes:
         as_of: the instant whose state is shown.
-        passed, warned, failed: checks by outcome, one per check and partition.
+        passed, warned, failed: checks by outcome, one per check and partition; notes (severity info) are not counted.
         portfolios: portfolios of the registry, shown or not.
     """
 
@@ -121,7 +127,7 @@ class Finding:
 def read_header(conn: Connection) -> Header:
     """The current publication and the outcome of its checks."""
     counts = conn.execute(
-        "select count(*) filter (where passed), count(*) filter (where not passed and severity <> 'error'),"
+        "select count(*) filter (where passed), count(*) filter (where not passed and severity = 'warn'),"
         " count(*) filter (where not passed and severity = 'error') from marts.data_quality"
     ).fetchone()
     listed = conn.execute("select count(*) from marts.portfolios").fetchone()
@@ -217,7 +223,8 @@ def read_findings(conn: Connection) -> list[Finding]:
     rows = conn.execute(
         "select check_name, min(severity), array_agg(partition order by partition), sum(failed_rows)::bigint,"
         " (array_agg(first_offenders order by partition))[1], (array_agg(next_step order by partition))[1]"
-        " from marts.data_quality where not passed group by check_name order by min(severity), check_name"
+        " from marts.data_quality where not passed group by check_name"
+        " order by array_position(array['error', 'warn', 'info'], min(severity)), check_name"
     ).fetchall()
     return [Finding(row[0], row[1], tuple(row[2]), row[3], row[4] or "", row[5] or "") for row in rows]
 
@@ -231,11 +238,9 @@ def parse_reasons(text: str | None) -> dict[str, str]:
 def _line(row: tuple[Any, ...], top: tuple[tuple[str, float], ...]) -> PortfolioLine:
     whole, month = parse_reasons(row[16]), parse_reasons(row[18])
     reasons = {"value_base": row[10] or "no value yet", "value_usd": "no exchange rate to USD"}
-    for name, metric in (("mwr_all", "mwr"), ("twr_all", "twr")):
-        reasons[name] = whole.get(metric, "not computed")
-    for metric in ("max_drawdown", "volatility", "sharpe_ratio"):
-        reasons[metric] = whole.get(metric, "not computed")
-    reasons["twr_30d"] = month.get("twr", "not computed")
+    for column, metric in _WHOLE_PERIOD.items():
+        reasons[column] = _meaning(whole, metric)
+    reasons["twr_30d"] = _meaning(month, "twr")
     return PortfolioLine(
         portfolio_id=row[0],
         user_id=row[1],
@@ -258,6 +263,11 @@ def _line(row: tuple[Any, ...], top: tuple[tuple[str, float], ...]) -> Portfolio
         top_weights=top,
         reasons=reasons,
     )
+
+
+def _meaning(reasons: dict[str, str], metric: str) -> str:
+    code = reasons.get(metric) or reasons.get(ALL)
+    return f"{code}: {MEANINGS.get(code, 'see docs/metrics.md')}" if code else "not computed"
 
 
 def _top_weights(conn: Connection, portfolio_ids: list[str]) -> dict[str, tuple[tuple[str, float], ...]]:

@@ -7,6 +7,7 @@ Belongs here: words, numbers as people read them, order. Must not be here: queri
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from html import escape
 
@@ -15,6 +16,7 @@ from assets.publication.report_reading import Details, Finding, Header, Optimiza
 
 MINUS = "\N{MINUS SIGN}"
 _MOST_ROWS = 12
+_TAGS = {"info": "note", "warn": "warn"}
 _MOST_BARS = 12
 _MOST_PARTITIONS = 6
 
@@ -51,6 +53,14 @@ def short_money(value: float) -> str:
     return f"{value:,.6g}".replace("-", MINUS)
 
 
+def moment(at: datetime) -> str:
+    """An as-of as people say it: midnight exactly closes the day before."""
+    last = at - timedelta(microseconds=1)
+    if at.time() == time() or last.date() != (at + timedelta(microseconds=1)).date():
+        return f"end of {last:%Y-%m-%d}"
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
 def header(facts: Header) -> str:
     """Publication, as-of and the outcome of the checks."""
     if facts.publication_id is None or facts.as_of is None or facts.published_at is None:
@@ -60,7 +70,7 @@ def header(facts: Header) -> str:
         )
     items = (
         ("publication", f"{facts.publication_id}", ""),
-        ("as of", f"{facts.as_of:%Y-%m-%d %H:%M} UTC", ""),
+        ("as of", moment(facts.as_of), ""),
         ("portfolios", f"{facts.portfolios:,}", ""),
         ("checks passed", f"{facts.passed:,}", "ok"),
         ("warned", f"{facts.warned:,}", "warn" if facts.warned else ""),
@@ -133,7 +143,7 @@ def findings(found: Sequence[Finding]) -> str:
     if not found:
         return "<h2>Warnings</h2><p>Every check passed.</p>"
     rows = "".join(
-        f'<tr><td><span class="tag {"error" if one.severity == "error" else "warn"}">{escape(one.severity)}</span></td>'
+        f'<tr><td><span class="tag {_TAGS.get(one.severity, "error")}">{escape(one.severity)}</span></td>'
         f"<td><b>{escape(one.check_name)}</b><small>{escape(_partitions(one.partitions))}</small></td>"
         f'<td class="n">{one.failed_rows:,}</td>'
         f"<td>{escape(one.next_step)}<pre>{escape(one.first_offenders)}</pre></td></tr>"

@@ -1,7 +1,5 @@
 """Inputs as assets: one operation reads the whole folder and lands it in one transaction, or refuses all of it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,7 +34,7 @@ class RunWindow(dg.Config):
     as_of: str | None = None
 
 
-def _spec(key: keys.Key, description: str, kind: str) -> dg.AssetSpec:
+def _spec(key: dg.AssetKey, description: str, kind: str) -> dg.AssetSpec:
     return dg.AssetSpec(
         key, group_name=keys.INPUTS, description=description, kinds={kind, "postgres"}, skippable=True,
         owners=["team:holdfast"],

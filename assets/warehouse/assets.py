@@ -1,7 +1,5 @@
 """dbt operations as assets, split by blast radius: market, holdings, analytics and quality each fail apart."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,13 +23,16 @@ class Translator(DagsterDbtTranslator):
     """Names dbt's nodes as the rest of the graph names them."""
 
     def __init__(self) -> None:
-        super().__init__(DagsterDbtTranslatorSettings(enable_asset_checks=True, enable_source_tests_as_checks=False))
+        super().__init__(
+            # the tables of a run (runs, current_run, input_files) are one asset
+            DagsterDbtTranslatorSettings(enable_asset_checks=True, enable_duplicate_source_asset_keys=True)
+        )
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         """Schema and name of a model; the writer's key of a source."""
         if dbt_resource_props["resource_type"] == "source":
-            return dg.AssetKey(keys.dbt_source(dbt_resource_props["schema"], dbt_resource_props["name"]))
-        return dg.AssetKey(keys.dbt_model(dbt_resource_props["schema"], dbt_resource_props["name"]))
+            return keys.dbt_source(dbt_resource_props["schema"], dbt_resource_props["name"])
+        return keys.dbt_model(dbt_resource_props["schema"], dbt_resource_props["name"])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
         """The group of the operation that builds the model."""
@@ -74,7 +75,7 @@ def _operation(name: str, select: str, manifest: Path) -> dg.AssetsDefinition:
         for test in result.tests:
             if test.attached_key:
                 yield dg.AssetCheckResult(
-                    asset_key=test.attached_key,
+                    asset_key=keys.dbt_model(*test.attached_key),
                     check_name=test.name,
                     passed=test.status in {"pass", "warn"},
                     metadata={"failed_rows": test.failures or 0, "message": test.message or "passed"},

@@ -103,7 +103,7 @@ def unit_test(url: str, select: str = "*") -> DbtResult:
 def _invoke(url: str, arguments: list[str]) -> DbtResult:
     from dbt.cli.main import dbtRunner
 
-    manifest = _parse()
+    manifest = _addressed_to(_parse(), str(conninfo_to_dict(url).get("dbname") or "holdfast"))
     with _environment(url):
         answer = dbtRunner(manifest=manifest).invoke([*arguments, *_flags()])
     if answer.result is None:
@@ -129,6 +129,15 @@ def _parse() -> Any:
     if not answer.success:
         raise DbtFailed(f"the dbt project cannot be parsed: {_shorten(str(answer.exception))}")
     return answer.result
+
+
+def _addressed_to(manifest: Any, database: str) -> Any:
+    """The manifest with every relation in this database: dbt fixes the name when it parses, whatever the profile says."""
+    for node in (*manifest.nodes.values(), *manifest.sources.values()):
+        if getattr(node, "relation_name", None):
+            node.relation_name = node.relation_name.replace(f'"{node.database}".', f'"{database}".', 1)
+        node.database = database
+    return manifest
 
 
 def _flags() -> list[str]:

@@ -52,7 +52,7 @@ def test_every_run_gate_blocks(graph) -> None:
 
 
 def test_publication_comes_after_every_mart(graph) -> None:
-    published = dg.AssetKey(keys.PUBLISHED)
+    published = keys.PUBLISHED
     upstream = graph.get(published).parent_keys
     marts = {key for key in graph.materializable_asset_keys if key.path[0] == "build"}
     assert marts <= set(upstream)

@@ -133,6 +133,11 @@ create table ops.rejected_inputs (
     kind text not null,
     reason text not null
 );
+-- Batches whose suite has passed: one that a crashed run landed is still to be checked by the next.
+create table ops.checked_batches (
+    batch_id bigint primary key references raw.batches,
+    checked_at timestamptz not null default now()
+);
 create table raw.transactions (
     batch_id bigint not null references raw.batches,
     line integer not null,
@@ -421,6 +426,9 @@ create unlogged table intermediate.optimization_runs (
     sharpe_high ops.ratio,
     inputs_version text,
     observations integer,
+    condition_number ops.ratio,           -- of the covariance that was used
+    smallest_eigenvalue ops.ratio,
+    notes text,                           -- instruments left out, repairs made
     duration_ms integer
 );
 create unlogged table intermediate.target_weights (
@@ -440,4 +448,15 @@ create unlogged table intermediate.efficient_frontier (
     expected_return ops.ratio not null,
     volatility ops.ratio not null,
     sharpe_ratio ops.ratio
+);
+create unlogged table intermediate.rebalancing_suggestions (
+    portfolio_id text not null,
+    instrument_id text not null,
+    action text not null check (action in ('buy', 'sell', 'hold')),
+    quantity ops.amount,
+    value_usd ops.amount,
+    current_weight ops.ratio,
+    target_weight ops.ratio,
+    estimated_cost_usd ops.amount,
+    reason text not null
 );

@@ -15,6 +15,9 @@ select
     handed.sharpe_high,
     handed.inputs_version,
     handed.observations,
+    handed.condition_number,
+    handed.smallest_eigenvalue,
+    handed.notes,
     handed.duration_ms
 from {{ source('optimiser', 'optimization_runs') }} as handed
 inner join {{ ref('int_portfolios') }} as portfolios on handed.portfolio_id = portfolios.portfolio_id

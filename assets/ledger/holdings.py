@@ -1,0 +1,445 @@
+"""What one portfolio holds: positions, and how units come and go.
+
+Belongs here: receiving and releasing units, disposing of lots for a value, short positions and debt. Must not be
+here: external flows and money (books), transaction types (trades, income, transfers), the end of the day (closing).
+
+Each movement keeps `cost_change` and the entries in step, so that a mistake anywhere shows in `settle`.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from heapq import heappush
+
+from assets.ledger.lots import Location, Lot, Pool, dust_limit
+from assets.ledger.model import ONE, ZERO, DisposalRow, Portfolio, is_fiat
+from assets.ledger.postings import Clock, Postings, total
+from assets.ledger.price_book import Valuation
+
+State = tuple[Decimal, Decimal | None, Decimal | None]
+
+
+class Position:
+    """Units of one instrument in one account.
+
+    Attributes:
+        siblings: the positions that share the pool, this one included.
+        shorts: lots opened by sales of what was not held (for money: the debt).
+        incoming: legs that bring units here and have not been carried out yet; run when units are short.
+        state: what the last row of the position says, valid from `since`.
+    """
+
+    __slots__ = (
+        "account",
+        "decimals",
+        "incoming",
+        "instrument",
+        "is_base_cash",
+        "is_fiat",
+        "is_observed",
+        "is_reported",
+        "location",
+        "opened",
+        "pool",
+        "quantity",
+        "shorts",
+        "siblings",
+        "since",
+        "state",
+    )
+
+    def __init__(self, account: str, instrument: str, pool: Pool, siblings: "list[Position]") -> None:
+        self.account = account
+        self.instrument = instrument
+        self.location: Location = (account, instrument)
+        self.pool = pool
+        self.siblings = siblings
+        self.quantity = ZERO
+        self.shorts: list[Lot] = []
+        self.is_fiat = is_fiat(instrument)
+        self.is_base_cash = False
+        self.is_observed = False
+        self.is_reported = False
+        self.decimals: int | None = None
+        self.incoming: list[Callable[[], None]] = []
+        self.opened: tuple[datetime, str, str | None] | None = None
+        self.state: State | None = None
+        self.since = date.min
+
+
+class Holdings(Postings):
+    """The holdings of one portfolio at the clock's instant."""
+
+    def __init__(self, portfolio: Portfolio, valuation: Valuation, clock: Clock) -> None:
+        super().__init__(portfolio, clock)
+        self.valuation = valuation
+        self.base = portfolio.base_currency
+        self.is_implicit = portfolio.cash_mode == "implicit"
+        self.is_average = portfolio.cost_basis == "ACB"
+        self.positions: dict[Location, Position] = {}
+        self.dirty: set[Position] = set()
+        self.agenda: list[tuple[date, int, Position]] = []
+        self._agenda_count = 0
+        self._pools: dict[tuple[str, str], tuple[Pool, list[Position]]] = {}
+
+    # -- looking up ------------------------------------------------------------------------------------------------
+
+    def position(self, account: str, instrument: str) -> Position:
+        """The position, made if it is new."""
+        found = self.positions.get((account, instrument))
+        return self._open_position(account, instrument) if found is None else found
+
+    def market(self, instrument: str, quantity: Decimal) -> Decimal | None:
+        """Market value in base currency at the event's instant, or None."""
+        if instrument == self.base:
+            return quantity
+        unit = self.valuation.unit_value(instrument, self.clock.value_at)
+        return None if unit is None else unit * quantity
+
+    def is_valued(self, instrument: str) -> bool:
+        """Whether the instrument has a value at the close of the open day."""
+        known_from = self.valuation.known_from(instrument)
+        return known_from is not None and known_from <= self.clock.close
+
+    def quote_rate(self, instrument: str) -> Decimal | None:
+        """Rate of the quote currency to base now; on a series' first day that of the day's close."""
+        rate = self.valuation.quote_rate(instrument, self.clock.value_at)
+        return self.valuation.quote_rate(instrument, self.clock.close) if rate is None else rate
+
+    def report_unvalued(self, instrument: str, account: str, what: str) -> None:
+        """Warn that a price, or only the exchange rate of one, is missing at the event's instant."""
+        at = self.clock.value_at
+        has_price = self.valuation.book.price(instrument, at) is not None
+        code, lacks = ("missing_fx", f"no exchange rate to {self.base}") if has_price else ("missing_price", "no price")
+        message = f"{what} of {instrument} in account {account}: {lacks} at or before {at:%Y-%m-%d %H:%M:%S} UTC"
+        self.issue(code, message, account, instrument, once=True)
+
+    # -- units in and out ------------------------------------------------------------------------------------------
+
+    def receive(
+        self,
+        account: str,
+        instrument: str,
+        quantity: Decimal,
+        cost: Decimal | None,
+        fx: Decimal | None = None,
+        *,
+        role: str = "",
+        acquired_at: datetime | None = None,
+        lot_id: str | None = None,
+        is_missing: bool = False,
+        can_count: bool = True,
+    ) -> None:
+        """Add units at a cost in base currency (None: unknown); covers a short position first.
+
+        Args:
+            account: where the units arrive.
+            instrument: what arrives.
+            quantity: units, > 0.
+            cost: total cost in base currency.
+            fx: rate of the quote currency to base if booked, else looked up.
+            role: tells several lots of one transaction apart.
+            acquired_at: date of the lot, default now.
+            lot_id: default from the event.
+            is_missing: the units were never seen coming in.
+            can_count: False while no market value was known at this instant.
+        """
+        position = self.position(account, instrument)
+        self.dirty.add(position)
+        if position.is_base_cash:
+            if not position.quantity:
+                position.opened = (acquired_at or self.clock.at, self.event_id, self.source)
+            position.quantity += quantity
+            self.cost_change += quantity
+            return
+        if position.is_fiat:
+            fx = None if cost is None else cost / quantity
+        elif fx is None:
+            fx = self.quote_rate(instrument)
+        if position.quantity < 0:
+            quantity, cost = self._cover(position, quantity, cost, fx)
+            if not quantity:
+                return
+        lot = Lot(
+            lot_id or f"lot-{self.event_id}{role}",
+            position.location,
+            acquired_at or self.clock.at,
+            quantity,
+            cost,
+            fx,
+            self.source,
+            is_missing=is_missing,
+        )
+        self.place(position, lot, can_count=can_count)
+
+    def place(self, position: Position, lot: Lot, can_count: bool = True) -> None:
+        """Put a lot, new or carried from elsewhere, into a position."""
+        self.dirty.add(position)
+        if position.quantity < 0 or position.is_base_cash:
+            account, instrument = position.location
+            self.receive(
+                account, instrument, lot.quantity, lot.cost, lot.fx, acquired_at=lot.acquired_at, lot_id=lot.lot_id
+            )
+            return
+        lot.location = position.location
+        lot.is_counted = can_count and lot.cost is not None and self.is_valued(position.instrument)
+        if lot.is_counted and lot.fx is None:
+            lot.fx = self.quote_rate(position.instrument)
+        if lot.is_counted and lot.cost is not None:
+            self.cost_change += lot.cost
+        else:
+            self._await_value(position)
+        position.quantity += lot.quantity
+        position.pool.add(lot)
+
+    def release(self, account: str, instrument: str, quantity: Decimal, *, is_transfer: bool = False) -> list[Lot]:
+        """Take units out: lots chosen by the cost method, then a short lot or a missing one for what is not held.
+
+        A remainder below the dust limit goes along, so that it leaves neither units nor cost behind.
+        """
+        position = self.position(account, instrument)
+        self.dirty.add(position)
+        if quantity > position.quantity and position.incoming:
+            self.pull(position, quantity)
+        if position.is_base_cash:
+            position.quantity -= quantity
+            self.cost_change -= quantity
+            lot_id = f"lot-{self.event_id}-money"
+            return [Lot(lot_id, position.location, self.clock.at, quantity, quantity, ONE, self.source)]
+        held = max(position.quantity, ZERO)
+        found, lacking = min(held, quantity), max(quantity - held, ZERO)
+        if not position.is_fiat and held and abs(held - quantity) <= dust_limit(quantity, position.decimals):
+            found, lacking = held, ZERO
+        parts = position.pool.take(found, position.location if is_transfer else None) if found else []
+        for part in parts:
+            if part.is_counted and part.cost is not None:
+                self.cost_change -= part.cost
+            else:
+                self.cross(account, instrument)
+        position.quantity -= found
+        if lacking > 0:
+            parts.append(self._lacking(position, lacking))
+        return parts
+
+    def dispose(
+        self,
+        account: str,
+        instrument: str,
+        parts: list[Lot],
+        proceeds: Decimal | None,
+        fee: Decimal = ZERO,
+        sale_fx: Decimal | None = None,
+        role: str = "",
+    ) -> Decimal | None:
+        """Realise released lots for a value in base currency.
+
+        With net proceeds n = q p1 x1 the currency part of the gain is q p1 (x1 - x0) = n (1 - x0/x1).
+
+        Money has no price part and leaves no disposal row.
+
+        Args:
+            account: where the lots were.
+            instrument: what they were of.
+            parts: from `release`.
+            proceeds: before the fee; None (no value known) counts as the known cost.
+            fee: in base currency, lowers the gain.
+            sale_fx: rate of the quote currency to base if booked, else looked up.
+            role: tells several disposals of one transaction apart.
+
+        Returns:
+            the proceeds used, None if neither value nor cost is known.
+        """
+        if proceeds is None and any(part.is_counted and not part.is_missing and not part.is_short for part in parts):
+            proceeds = total(part.cost for part in parts if part.cost is not None)
+        merged = _merge(parts)
+        units = total(part.quantity for part in merged)
+        if sale_fx is None:
+            sale_fx = self.quote_rate(instrument)
+        price_gain = currency_gain = ZERO
+        left, fee_left = proceeds, fee
+        for index, part in enumerate(merged):
+            is_last = index == len(merged) - 1
+            share = left if is_last or proceeds is None else proceeds * part.quantity / units
+            fee_share = fee_left if is_last else fee * part.quantity / units
+            left = None if left is None or share is None else left - share
+            fee_left -= fee_share
+            if part.is_short:
+                self.open_short(account, instrument, part, None if share is None else share - fee_share, sale_fx)
+                continue
+            gain, of_currency = self._gain(part, share, fee_share, sale_fx, instrument)
+            if gain is not None and of_currency is not None:
+                price_gain += gain - of_currency
+                currency_gain += of_currency
+                if not part.is_counted:  # what it gained before it had a price is not of this portfolio
+                    self.enter("carried_price", account, instrument, gain - of_currency)
+                    self.enter("carried_currency", account, instrument, of_currency)
+            if not is_fiat(instrument):
+                self._disposal_row(account, instrument, part, share, fee_share, gain, of_currency, role)
+        self.enter("realized_price", account, instrument, price_gain)
+        self.enter("realized_currency", account, instrument, currency_gain)
+        return proceeds
+
+    def pull(self, position: Position, quantity: Decimal) -> None:
+        """Carry out legs that bring units here, until there are enough: legs may be out of order within a day."""
+        event_id, source = self.event_id, self.source
+        while position.incoming and position.quantity < quantity:
+            position.incoming.pop(0)()
+        self.about(event_id, source)
+
+    # -- details ---------------------------------------------------------------------------------------------------
+
+    def _open_position(self, account: str, instrument: str) -> Position:
+        book = self.valuation.book
+        canonical = book.canonical(instrument)
+        fiat = is_fiat(instrument)
+        scope = "" if self.portfolio.lot_scope == "portfolio" and not fiat else account
+        if (scope, canonical) not in self._pools:
+            self._pools[scope, canonical] = (Pool("ACB" if fiat else self.portfolio.cost_basis), [])
+        pool, siblings = self._pools[scope, canonical]
+        position = Position(account, instrument, pool, siblings)
+        siblings.append(position)
+        position.is_base_cash = instrument == self.base
+        reference = book.instruments.get(instrument)
+        position.decimals = reference.decimals if reference else None
+        self.positions[account, instrument] = position
+        return position
+
+    def _lacking(self, position: Position, quantity: Decimal) -> Lot:
+        if position.is_fiat or self.portfolio.allow_short or position.is_observed:
+            position.quantity -= quantity
+            lot_id = f"short-{self.event_id}"
+            return Lot(lot_id, position.location, self.clock.at, quantity, None, None, self.source, is_short=True)
+        account, instrument = position.location
+        message = (
+            f"{quantity} {instrument} left account {account} on {self.clock.day} without ever having come in; "
+            "they count at zero cost. Add the purchase, a DEPOSIT or an OPENING row"
+        )
+        self.issue("missing_acquisition", message, account, instrument)
+        lot_id = f"missing-{self.event_id}"
+        return Lot(lot_id, position.location, self.clock.at, quantity, ZERO, None, self.source, is_missing=True)
+
+    def _await_value(self, position: Position) -> None:
+        self.cross(position.account, position.instrument)
+        known_from = self.valuation.known_from(position.instrument)
+        if known_from is not None:
+            self._agenda_count += 1
+            heappush(self.agenda, (max(known_from.date(), self.clock.day), self._agenda_count, position))
+
+    def _gain(
+        self, part: Lot, share: Decimal | None, fee: Decimal, sale_fx: Decimal | None, instrument: str
+    ) -> tuple[Decimal | None, Decimal | None]:
+        if share is None:
+            return None, None
+        net = share - fee
+        if part.cost is None:
+            part.cost = net
+        gain = net - part.cost
+        if is_fiat(instrument):
+            return gain, gain
+        if part.fx is None or not sale_fx or part.fx == sale_fx:
+            return gain, ZERO
+        return gain, net - net * part.fx / sale_fx
+
+    def open_short(
+        self, account: str, instrument: str, part: Lot, net: Decimal | None, sale_fx: Decimal | None
+    ) -> None:
+        """Owe the units of a short lot against what was received for them (None: unknown), in base currency."""
+        position = self.position(account, instrument)
+        part.cost = net
+        part.fx = net / part.quantity if position.is_fiat and net is not None else sale_fx
+        part.is_counted = net is not None and part.fx is not None and self.is_valued(instrument)
+        if part.is_counted and net is not None:
+            self.cost_change -= net
+        else:
+            self._await_value(position)
+        last = position.shorts[-1] if position.shorts else None
+        if last is not None and last.is_counted and part.is_counted and (position.is_fiat or self.is_average):
+            last.absorb(part)
+        else:
+            position.shorts.append(part)
+
+    def _cover(
+        self, position: Position, quantity: Decimal, cost: Decimal | None, fx: Decimal | None
+    ) -> tuple[Decimal, Decimal | None]:
+        """Close short lots, oldest first, with units that arrive; returns the units and the cost that remain."""
+        account, instrument = position.location
+        whole, whole_cost = quantity, cost
+        while quantity > 0 and position.shorts:
+            short = position.shorts[0]
+            part = position.shorts.pop(0) if short.quantity <= quantity else short.split(quantity)
+            paid = part.cost if whole_cost is None else whole_cost * part.quantity / whole
+            quantity -= part.quantity
+            cost = None if cost is None or paid is None else cost - paid
+            position.quantity += part.quantity
+            if part.is_counted and part.cost is not None:
+                self.cost_change += part.cost
+            else:
+                self.cross(account, instrument)
+                part.cost = paid if part.cost is None else part.cost
+            if paid is None or part.cost is None:
+                continue
+            gain = part.cost - paid
+            of_currency = ZERO
+            if position.is_fiat:
+                of_currency = gain
+            elif part.fx is not None and fx and part.fx != fx:
+                of_currency = paid * part.fx / fx - paid
+            self.enter("realized_price", account, instrument, gain - of_currency)
+            self.enter("realized_currency", account, instrument, of_currency)
+            if not part.is_counted:
+                self.enter("carried_price", account, instrument, gain - of_currency)
+                self.enter("carried_currency", account, instrument, of_currency)
+            if not position.is_fiat:
+                proceeds, part.cost = part.cost, paid
+                self._disposal_row(account, instrument, part, proceeds, ZERO, gain, of_currency, "-cover")
+        return quantity, cost
+
+    def _disposal_row(
+        self,
+        account: str,
+        instrument: str,
+        part: Lot,
+        proceeds: Decimal | None,
+        fee: Decimal,
+        gain: Decimal | None,
+        of_currency: Decimal | None,
+        role: str,
+    ) -> None:
+        clock = self.clock
+        days = None if self.is_average or part.is_missing else (clock.day - part.acquired_at.date()).days
+        self.disposals.append(
+            DisposalRow(
+                self.portfolio_id,
+                account,
+                instrument,
+                f"disposal-{self.event_id}{role}",
+                part.lot_id,
+                clock.at,
+                clock.day,
+                None if part.is_missing else part.acquired_at,
+                part.quantity,
+                proceeds,
+                part.cost,
+                fee,
+                gain,
+                of_currency,
+                days,
+                self.portfolio.cost_basis,
+                part.is_missing,
+                self.source,
+            )
+        )
+
+
+def _merge(parts: list[Lot]) -> list[Lot]:
+    """Join parts of one lot, so that a disposal has one row for each lot."""
+    if len(parts) < 2:
+        return parts
+    merged: dict[tuple[str, bool], Lot] = {}
+    for part in parts:
+        first = merged.get((part.lot_id, part.is_counted))
+        if first is None:
+            merged[part.lot_id, part.is_counted] = part
+        else:
+            first.absorb(part)
+    return list(merged.values())

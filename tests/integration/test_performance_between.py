@@ -1,0 +1,296 @@
+"""marts.performance_between in a real PostgreSQL: equal to the Python measures on every column, and its borders.
+
+The daily table here is test data with the documented columns of marts.portfolio_daily.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from psycopg.rows import dict_row
+
+import assets.publication
+from assets.performance.compute import day_number, performance_rows
+from assets.performance.series import AMOUNTS
+from assets.performance.store import rows_frame, run_performance
+from assets.warehouse.database import Connection, connect, copy_frame
+from assets.warehouse.roles import READER_ROLE
+from tests.unit.performance.daily import daily_rows, daily_series
+
+FUNCTION_FILE = Path(assets.publication.__file__).parent / "reading" / "20_performance_between.sql"
+FIRST = date(2021, 3, 1)
+DAILY_COLUMNS = """
+    portfolio_id text not null, user_id text not null, valuation_date date not null, value_base ops.amount,
+    inflow_base ops.amount, outflow_base ops.amount, twr_return ops.ratio, income_base ops.amount,
+    fees_base ops.amount, taxes_base ops.amount, realized_pnl_base ops.amount, unrealized_change_base ops.amount,
+    currency_effect_base ops.amount, is_complete boolean, usd_rate ops.amount, is_market_day boolean,
+    trades_daily boolean, risk_free_rate ops.ratio, flow_basis text, primary key (portfolio_id, valuation_date)
+"""
+
+
+@pytest.fixture(scope="module")
+def database(module_database_url: str) -> Iterator[Connection]:
+    """A migrated database with empty daily tables and the function."""
+    with connect(module_database_url, autocommit=True) as connection:
+        for schema in ("marts", "build"):
+            connection.execute(f"create table {schema}.portfolio_daily ({DAILY_COLUMNS})")
+        connection.execute(FUNCTION_FILE.read_text(encoding="utf-8").encode())
+        yield connection
+
+
+def load(connection: Connection, frame: pl.DataFrame, schema: str = "marts") -> None:
+    stored = frame.with_columns(
+        pl.lit("someone").alias("user_id"),
+        pl.from_epoch("day", time_unit="d").alias("valuation_date"),
+        pl.when(pl.col("is_observed") == 1).then(pl.lit("observed")).otherwise(pl.lit("ledger")).alias("flow_basis"),
+        *(pl.col(name).cast(pl.Boolean) for name in ("is_complete", "is_market_day", "trades_daily")),
+    ).drop("day", "is_observed")
+    connection.execute(f"truncate {schema}.portfolio_daily")
+    copy_frame(connection, f"{schema}.portfolio_daily", stored)
+
+
+def between(connection: Connection, portfolio: str, start: date | None, end: date | None) -> list[dict[str, Any]]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "select * from marts.performance_between(%s, %s::date, %s::date)", [portfolio, start, end]
+        ).fetchall()
+
+
+def random_portfolio(seed: int, days: int) -> pl.DataFrame:
+    """A daily series with flows, idle days, weekends, losses, unknown rates and amounts, by the luck of the seed."""
+    generator = np.random.default_rng(seed)
+    inflow, outflow = np.zeros(days), np.zeros(days)
+    returns: list[float | None] = []
+    values = np.zeros(days)
+    value = 0.0
+    volatility = float(generator.choice([0.0, 0.002, 0.02, 0.1]))
+    for day in range(days):
+        if day == 0 or generator.random() < 0.05:
+            inflow[day] = round(float(generator.lognormal(7, 1)), 6)
+        growth = float(generator.normal(0.0003, volatility))
+        invested = value + inflow[day]
+        worth = max(0.0, round(invested * (1 + growth), 8))
+        if generator.random() < 0.05:
+            outflow[day] = round(worth * float(generator.choice([0.1, 0.5, 1.0, 1.0])), 8)
+        value = round(worth - outflow[day], 8)
+        values[day] = value
+        returns.append((value + outflow[day]) / invested - 1 if invested > 0 else None)
+    amounts = {
+        name: np.round(generator.normal(0, 20, days) * (generator.random(days) < 0.2), 6) for name in AMOUNTS[3:]
+    }
+    frame = daily_rows(FIRST + timedelta(1), [0.0] * (days - 1)).with_columns(
+        pl.lit(f"p{seed:04d}").alias("portfolio_id"),
+        pl.Series("value_base", values),
+        pl.Series("inflow_base", inflow),
+        pl.Series("outflow_base", outflow),
+        pl.Series("twr_return", returns, dtype=pl.Float64),
+        *(pl.Series(name, column) for name, column in amounts.items()),
+        pl.Series("usd_rate", np.round(generator.lognormal(0.1, 0.02, days), 6)),
+        pl.Series("risk_free_rate", np.round(generator.uniform(0.0, 0.05, days), 5)),
+        pl.Series("is_market_day", (np.arange(days) % 7 < 5).astype(int)),
+        pl.lit(int(generator.random() < 0.5)).alias("trades_daily"),
+        pl.Series("is_complete", (generator.random(days) < generator.choice([1.0, 0.99])).astype(int)),
+        pl.lit(int(generator.random() < 0.2)).alias("is_observed"),
+    )
+    hole = generator.random(days) < 0.01
+    for name in ("usd_rate", "risk_free_rate", "income_base", "value_base"):
+        if generator.random() < 0.15:
+            frame = frame.with_columns(pl.when(pl.Series(hole)).then(None).otherwise(pl.col(name)).alias(name))
+    return frame
+
+
+def assert_same(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    for name, expected in ours.items():
+        if name == "period_type":
+            continue
+        got = theirs[name]
+        where = f"{name} of {ours['portfolio_id']} {ours['period_start']}..{ours['period_end']}"
+        if isinstance(expected, float):
+            assert got is not None, f"{where}: SQL null, Python {expected}"
+            assert math.isclose(float(got), expected, rel_tol=1e-9, abs_tol=1e-9), f"{where}: {got} != {expected}"
+        else:
+            assert got == expected, f"{where}: SQL {got!r}, Python {expected!r}"
+
+
+def test_equals_the_python_measures_on_every_column(database: Connection) -> None:
+    seeds = range(60)
+    generator = np.random.default_rng(99)
+    lengths = {seed: int(generator.choice([1, 2, 5, 40, 400, 900])) for seed in seeds}
+    frame = pl.concat([random_portfolio(seed, lengths[seed]) for seed in seeds])
+    load(database, frame)
+    series = daily_series(frame)
+    seen_reasons: set[str] = set()
+    for _ in range(5):
+        start = np.array([FIRST.toordinal() + int(generator.integers(0, lengths[seed])) for seed in seeds])
+        if _ == 0:
+            start[:] = FIRST.toordinal()
+        end = np.array([day + int(generator.integers(0, 800)) for day in start])
+        shift = date(1970, 1, 1).toordinal()
+        rows = rows_frame(performance_rows(series, start - shift, end - shift), "range")
+        for ours, first, last in zip(rows.iter_rows(named=True), start, end, strict=True):
+            found = between(database, ours["portfolio_id"], date.fromordinal(first), date.fromordinal(last))
+            assert len(found) == 1
+            assert_same(ours, found[0])
+            assert set(ours) <= set(found[0])
+            seen_reasons |= set((ours["undefined_reason"] or "").split(";"))
+    # the comparison is worth something only if it met the hard cases
+    for pair in (
+        "mwr:no_sign_change",
+        "mwr:missing_value",
+        "income_usd:missing_fx",
+        "income_base:missing_value",
+        "sharpe_ratio:zero_deviation",
+        "sharpe_ratio:missing_risk_free_rate",
+        "twr_annualized:period_under_365_days",
+        "coverage:incomplete_days",
+        "simple_return:zero_base",
+    ):
+        assert pair in seen_reasons, pair
+
+
+def test_several_roots_are_chosen_alike(database: Connection) -> None:
+    """Flows with two and three rates; the daily returns do not matter here."""
+    frames = []
+    for number, flows in enumerate(
+        [
+            {0: -1000.0, 365: 2300.0, 730: -1320.0},
+            {0: -100.0, 365: 220.0, 730: -121.0},
+            {0: 100.0, 365: -100.0, 730: 100.0},
+            {0: -100.0, 365: 140.0, 730: -45.0},
+            dict(zip((0, 365, 730, 1095), -np.poly([2.0, 0.5, 1.2]) * 400, strict=True)),
+            dict(zip((0, 365, 730, 1095), -np.poly([1e12, 0.875, 4e-4]), strict=True)),
+        ]
+    ):
+        net = np.array([float(flows.get(day, 0.0)) for day in range(1096)])
+        frames.append(
+            daily_rows(FIRST + timedelta(1), [0.0] * 1095).with_columns(
+                pl.lit(f"p{number}").alias("portfolio_id"),
+                pl.lit(0.0).alias("value_base"),
+                pl.Series("inflow_base", np.maximum(-net, 0.0)),
+                pl.Series("outflow_base", np.maximum(net, 0.0)),
+            )
+        )
+    frame = pl.concat(frames)
+    load(database, frame)
+    series = daily_series(frame)
+    every = np.full(len(frames), day_number(FIRST))
+    rows = rows_frame(performance_rows(series, every, every + 2000), "range")
+    for ours in rows.iter_rows(named=True):
+        found = between(database, ours["portfolio_id"], FIRST, FIRST + timedelta(2000))[0]
+        if ours["portfolio_id"] == "p1":  # a double root: both stop within 1e-7 of it
+            assert found["mwr"] == pytest.approx(0.1, abs=1e-7)
+            assert ours["mwr"] == pytest.approx(0.1, abs=1e-7)
+        else:
+            assert_same(ours, found)
+    assert rows["mwr_flag"].to_list() == ["several_roots", None, None, *["several_roots"] * 3]
+
+
+@pytest.fixture
+def ten_years(database: Connection) -> int:
+    generator = np.random.default_rng(1)
+    days = 3653
+    load(database, daily_rows(FIRST + timedelta(1), generator.normal(0.0004, 0.01, days - 1).tolist()))
+    database.execute("analyze marts.portfolio_daily")
+    return days
+
+
+def test_an_unknown_portfolio_gives_no_row(database: Connection, ten_years: int) -> None:
+    assert between(database, "nobody", FIRST, FIRST) == []
+
+
+def test_range_is_clamped_to_the_history(database: Connection, ten_years: int) -> None:
+    last = FIRST + timedelta(ten_years - 1)
+    whole = between(database, "p", FIRST, last)[0]
+    wider = between(database, "p", date(1999, 1, 1), date(2099, 1, 1))[0]
+    opened = between(database, "p", None, None)[0]
+    assert (wider["period_start"], wider["period_end"]) == (FIRST, last)
+    for row in (wider, opened):
+        assert {k: v for k, v in row.items() if k != "calculated_at"} == {
+            k: v for k, v in whole.items() if k != "calculated_at"
+        }
+    assert whole["start_value_base"] == 0
+    assert whole["user_id"] == "someone"
+
+
+def test_ranges_without_a_day_say_so(database: Connection, ten_years: int) -> None:
+    before = between(database, "p", date(1999, 1, 1), date(1999, 2, 1))[0]
+    reverse = between(database, "p", date(2022, 2, 2), date(2022, 2, 1))[0]
+    assert (before["undefined_reason"], before["twr"]) == ("all:no_history", None)
+    assert (reverse["undefined_reason"], reverse["twr"]) == ("all:empty_range", None)
+
+
+def test_neighbouring_ranges_link(database: Connection, ten_years: int) -> None:
+    """A range starts from the close of the day before its first day: 1 + R of two neighbours multiply to the whole."""
+    middle, end = date(2023, 7, 1), date(2025, 1, 1)
+    first = between(database, "p", FIRST, middle)[0]
+    second = between(database, "p", middle + timedelta(1), end)[0]
+    whole = between(database, "p", FIRST, end)[0]
+    assert (1 + first["twr"]) * (1 + second["twr"]) == pytest.approx(1 + whole["twr"], rel=1e-12)
+    assert second["start_value_base"] == first["end_value_base"]
+
+
+def test_ten_years_take_less_than_50_ms(database: Connection, ten_years: int) -> None:
+    seconds = []
+    for _ in range(7):
+        started = time.perf_counter()
+        between(database, "p", FIRST, FIRST + timedelta(ten_years))
+        seconds.append(time.perf_counter() - started)
+    assert min(seconds) < 0.05
+
+
+def test_the_reading_role_can_call_it(database: Connection, ten_years: int) -> None:
+    with database.transaction():
+        database.execute(f"set local role {READER_ROLE}")
+        assert len(between(database, "p", FIRST, FIRST + timedelta(30))) == 1
+
+
+def test_the_file_can_be_applied_again(database: Connection, ten_years: int) -> None:
+    before = between(database, "p", FIRST, FIRST)[0]
+    database.execute(FUNCTION_FILE.read_text(encoding="utf-8").encode())
+    assert between(database, "p", FIRST, FIRST)[0]["twr"] == before["twr"]
+
+
+def test_run_performance_writes_every_period(database: Connection) -> None:
+    as_of = FIRST + timedelta(499)
+    frame = pl.concat([random_portfolio(1, 500), random_portfolio(2, 500), random_portfolio(3, 10)])
+    frame = frame.filter(pl.col("portfolio_id") != "p0003").vstack(
+        random_portfolio(3, 10).with_columns(pl.col("day") + 490)
+    )
+    load(database, frame, "build")
+    load(database, frame)
+    first = run_performance(database, as_of)
+    assert (first.portfolios, first.days, first.rows) == (3, 1010, 24)
+    table = "select * from intermediate.performance order by portfolio_id, period_type"
+    with database.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(table).fetchall()
+    assert len(rows) == 24
+    for row in rows:
+        if row["period_type"] in ("1h", "24h"):
+            assert row["undefined_reason"] == "all:no_intraday_prices"
+            assert row["twr"] is None
+        else:
+            found = between(database, row["portfolio_id"], row["period_start"], row["period_end"])[0]
+            assert_same(
+                {
+                    k: float(v) if k.endswith(("_base", "_usd")) and v is not None else v
+                    for k, v in row.items()
+                    if k not in ("period_type",)
+                },
+                found,
+            )
+    starts = {row["period_type"]: row["period_start"] for row in rows if row["portfolio_id"] == "p0001"}
+    assert starts["7d"] == as_of - timedelta(6)
+    assert starts["1y"] == as_of - timedelta(364)
+    assert starts["ytd"] == date(as_of.year, 1, 1)
+    assert starts["all"] == FIRST
+    young = {row["period_type"]: row["period_start"] for row in rows if row["portfolio_id"] == "p0003"}
+    assert young["1y"] == FIRST + timedelta(490)
+    run_performance(database, as_of)
+    with database.cursor(row_factory=dict_row) as cursor:
+        assert cursor.execute(table).fetchall() == rows
