@@ -1,4 +1,4 @@
-"""The command `holdfast`: thin over the Dagster jobs and the modules of the rooms. Heavy imports wait for their command."""
+"""The command `holdfast`: thin over the Dagster jobs and the rooms. Heavy imports wait for their command."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from orchestration.embedded_postgres import database_url, reader_url
-from orchestration.embedded_postgres import ensure_running, status as server_status, stop
+from orchestration.embedded_postgres import database_url, ensure_running, reader_url, stop
+from orchestration.embedded_postgres import status as server_status
 from orchestration.settings import Settings, SettingsError, load_settings
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Portfolio data that adds up, in your own PostgreSQL.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Portfolio data that adds up, in your own PostgreSQL."
+)
 db = typer.Typer(no_args_is_help=True, help="The database that Holdfast publishes into.")
 app.add_typer(db, name="db")
 
@@ -39,7 +41,7 @@ def run(
     as_of: Annotated[str | None, typer.Option(help="Moment to describe: 2021-03-31 (its end) or a time stamp.")] = None,
     database_url_: Annotated[str | None, typer.Option("--database-url", help="PostgreSQL >= 15.")] = None,
 ) -> None:
-    """One full, gated pipeline run; the last line is a JSON summary. Exit 0 published, 2 bad inputs, 3 held, 1 crash."""
+    """One full, gated run; the last line is a JSON summary. Exit 0 published, 2 bad inputs, 3 held, 1 crash."""
     settings, url = _settings(database_url_)
     folder = _inputs(settings, inputs)
     from orchestration.pipeline import run_pipeline

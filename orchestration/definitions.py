@@ -65,4 +65,3 @@ def __getattr__(name: str) -> Any:
     if name == "defs":
         return build_definitions()
     raise AttributeError(name)
-

@@ -82,7 +82,9 @@ def _outcome(conn: Connection, run_id: str, failures: Iterable[Any]) -> Outcome:
         [run_id],
     ).fetchall()
     changed = int((details or {}).get("changed_rows", 0))
-    messages = [f"{name} held {who}: {offenders.splitlines()[0] if offenders else ''} -> {step}" for name, who, offenders, step in failed]
+    messages = [
+        f"{name} held {who}: {offenders.partition(chr(10))[0]} -> {step}" for name, who, offenders, step in failed
+    ]
     if status == "failed":
         messages.extend(_errors(failures))
     names = sorted({name for name, *_ in failed})

@@ -35,7 +35,9 @@ def _raw_checks() -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(
         name="check_raw_batches",
         specs=[
-            dg.AssetCheckSpec(f"raw_{kind}_suite", asset=keys.raw(kind), blocking=True, description="Great Expectations.")
+            dg.AssetCheckSpec(
+                f"raw_{kind}_suite", asset=keys.raw(kind), blocking=True, description="Great Expectations."
+            )
             for kind in SUITES
         ],
         required_resource_keys={"warehouse", "progress"},

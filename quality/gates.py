@@ -1,7 +1,7 @@
 """The gates after landing: what each one looks for, in SQL, and what a person does when it holds.
 
-Each gate is a query for offenders (portfolio_id, instrument_id, detail); no row means that it passes. Not here: shape of
-raw batches (raw_suites), dbt's own tests (dbt_project), how results meet Dagster (checks).
+Each gate is a query for offenders (portfolio_id, instrument_id, detail); no row means that it passes. Not here: shape
+of raw batches (raw_suites), dbt's own tests (dbt_project), how results meet Dagster (checks).
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class Gate:
     offenders: str
 
 
-def _ledger_warning(code: str, description: str, next_step: str) -> Gate:
+def _ledger_warning(code: str, description: str, next_step: str, severity: Severity = "warn") -> Gate:
     return Gate(
         name=code,
         stage="ledger",
         reach="none",
-        severity="warn",
+        severity=severity,
         threshold="0 rows",
         description=description,
         next_step=next_step,
@@ -78,7 +78,7 @@ GATES: tuple[Gate, ...] = (
         severity="warn",
         threshold="0 rows",
         description="Every row of the input files that count was accepted.",
-        next_step="Look at quality.quarantined_rows, correct the source, and run again; the last good price stands meanwhile.",
+        next_step="Look at quality.quarantined_rows, correct the source, run again; the last good price stands in.",
         offenders="""
             select null, refused.instrument_id,
                    refused.path || ' line ' || refused.line || ': ' || refused.reason
@@ -95,7 +95,8 @@ GATES: tuple[Gate, ...] = (
         description="No owner's price jumps and comes straight back, as a misplaced decimal point does.",
         next_step="Check the day named here in the price file; if the price is real, nothing needs to be done.",
         offenders="""
-            select null, instrument_id, price_date || ': ' || price || ' between ' || before_price || ' and ' || after_price
+            select null, instrument_id,
+                   price_date || ': ' || price || ' between ' || before_price || ' and ' || after_price
             from (
                 select instrument_id, price_date, price,
                        lag(price) over by_day as before_price, lead(price) over by_day as after_price,
@@ -139,6 +140,7 @@ GATES: tuple[Gate, ...] = (
         "first_valued",
         "Each holding had a price when it came in.",
         "Nothing, if there was no market before; else add prices for the days before.",
+        severity="info",
     ),
     _ledger_warning(
         "balance_mismatch",
@@ -167,7 +169,8 @@ GATES: tuple[Gate, ...] = (
         description="Each portfolio has one row for every day from its inception to the as-of date.",
         next_step="Report it: a model lost or doubled days.",
         offenders="""
-            select portfolio_id, null, count(*) || ' rows for ' || max(valuation_date) - min(valuation_date) + 1 || ' days'
+            select portfolio_id, null,
+                   count(*) || ' rows for ' || max(valuation_date) - min(valuation_date) + 1 || ' days'
             from build.portfolio_daily
             group by portfolio_id
             having count(*) <> max(valuation_date) - min(valuation_date) + 1""",
@@ -228,7 +231,8 @@ GATES: tuple[Gate, ...] = (
                 inner join intermediate.int_instruments as instruments using (instrument_id)
                 where positions.valid_to is null and instruments.asset_class <> 'fiat' group by 1, 2),
             lots as (
-                select lots.portfolio_id, instruments.canonical_instrument as instrument_id, sum(lots.quantity) as quantity
+                select lots.portfolio_id, instruments.canonical_instrument as instrument_id,
+                       sum(lots.quantity) as quantity
                 from intermediate.ledger_lots as lots
                 inner join intermediate.int_instruments as instruments using (instrument_id)
                 where instruments.asset_class <> 'fiat' group by 1, 2)

@@ -1,7 +1,7 @@
 """Great Expectations suites on raw batches: shape and sanity of what this run received, before any model reads it.
 
-Built in code on an ephemeral context, telemetry off, on query assets limited to the run's new batches. The library takes
-seconds to import, so it is imported only when there is a new batch.
+Built in code on an ephemeral context, telemetry off, on query assets limited to new batches. The library takes seconds
+to import, so it is imported only when there is a new batch.
 """
 
 from __future__ import annotations

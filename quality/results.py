@@ -1,4 +1,4 @@
-"""What a check says, and how it is written down. Belongs here: the shape of a result and its row. Not here: any check."""
+"""What a check says, and how it is written down. Belongs here: the shape of a result. Not here: any check."""
 
 from __future__ import annotations
 
@@ -55,9 +55,18 @@ def record(conn: Connection, run_id: str, results: Iterable[CheckResult]) -> Non
         _COLUMNS,
         (
             (
-                run_id, r.check_name, r.portfolio_id, r.instrument_id, r.severity, r.reach, r.passed, r.failed_rows,
-                r.threshold, "\n".join(r.first_offenders) or None, r.next_step,
-            )  # fmt: skip
+                run_id,
+                r.check_name,
+                r.portfolio_id,
+                r.instrument_id,
+                r.severity,
+                r.reach,
+                r.passed,
+                r.failed_rows,
+                r.threshold,
+                "\n".join(r.first_offenders) or None,
+                r.next_step,
+            )
             for r in listed
         ),
     )

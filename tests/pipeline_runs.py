@@ -12,9 +12,7 @@ from assets.warehouse.database import connect
 from orchestration.pipeline import Outcome, run_pipeline
 from orchestration.settings import Settings, find_project_root
 
-TRANSACTION_HEADER = (
-    "portfolio,account,executed_at,type,instrument,quantity,price,amount,currency,fee,fee_currency,tax,group_id,external_id"
-)
+TRANSACTION_HEADER = "portfolio,account,executed_at,type,instrument,quantity,price,amount,currency,fee,fee_currency,tax,group_id,external_id"
 PRICE_HEADER = "instrument,priced_at,price,currency"
 DAYS = [f"2024-01-{day:02d}" for day in range(1, 11)]
 
@@ -91,3 +89,7 @@ def marts(url: str) -> dict[str, list[tuple[Any, ...]]]:
             )
             content[spec.name] = sorted(connection.execute(query).fetchall(), key=repr)
     return content
+
+
+def _write(path: Path, header: str, lines: list[str]) -> None:
+    path.write_text("\n".join([header, *lines]) + "\n")

@@ -162,7 +162,7 @@ def _write_base_cash(books: Books, position: Position) -> None:
         return
     opened_at, event_id, source = position.opened
     lot = Lot(f"lot-{event_id}", position.location, opened_at, position.quantity, position.quantity, ONE, source)
-    _write_lot(books, position.location, lot, position.quantity)
+    _write_lot(books, position.location, lot, position.quantity, position.quantity)
 
 
 def _write_pool(books: Books, position: Position) -> None:

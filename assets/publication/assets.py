@@ -51,7 +51,10 @@ def verdict(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]
     yield dg.MaterializeResult(asset_key=keys.CHECK_RESULTS, metadata={"passed": passed, "not_passed": warned})
     yield dg.MaterializeResult(
         asset_key=keys.HELD_PORTFOLIOS,
-        metadata={"held": len(held), "reasons": dg.MetadataValue.md("\n".join(f"- `{p}` {r}" for p, r in held) or "none")},
+        metadata={
+            "held": len(held),
+            "reasons": dg.MetadataValue.md("\n".join(f"- `{p}` {r}" for p, r in held) or "none"),
+        },
     )
 
 
@@ -77,14 +80,18 @@ def build_publication(mart_keys: list[dg.AssetKey]) -> dg.AssetsDefinition:
             done = publish(conn, context.run_id, warehouse.mart_specs(), fingerprint)
             status = "unchanged" if done.publication_id is None else "published"
             runs.finish(conn, context.run_id, status, {"changed_rows": done.changed_rows, **done.changed_by_table})
-        said = f"number {done.publication_id}, {done.changed_rows:,} changed rows" if done.publication_id else "unchanged"
+        said = (
+            f"number {done.publication_id}, {done.changed_rows:,} changed rows" if done.publication_id else "unchanged"
+        )
         context.resources.progress.say("publication", said)
         return dg.MaterializeResult(metadata=_metadata(context, done.publication_id, done.changed_rows))
 
     return publication
 
 
-def _metadata(context: dg.AssetExecutionContext, publication_id: int | None, changed_rows: int) -> dict[str, float | int]:
+def _metadata(
+    context: dg.AssetExecutionContext, publication_id: int | None, changed_rows: int
+) -> dict[str, float | int]:
     with context.resources.warehouse.connect() as conn:
         value, drawdown, stale = conn.execute(
             """

@@ -1,4 +1,4 @@
-"""What each published mart looks like, read from the dbt manifest: columns, types, words, key, and how it is carried over.
+"""What each published mart looks like, read from the dbt manifest: columns, types, words, key, and its reach.
 
 The YAML beside each mart model is the one place where a mart is described; tables, views, comments and the differences
 between two publications all follow from it. No SQL is run here.
@@ -38,8 +38,8 @@ class Column:
 class MartSpec:
     """One mart: its grain and the reach of a publication over it.
 
-    `reach` is `scope` (rows of the portfolios that the run computed and no gate holds), `scope_and_held` (held portfolios
-    too: what a check says of them must be seen) or `all` (the candidate is the whole table).
+    `reach` is `scope` (rows of the portfolios that the run computed and no gate holds), `scope_and_held` (held
+    portfolios too: what a check says of them must be seen) or `all` (the candidate is the whole table).
     `clock_columns` name a run or a clock: a difference in them alone is no change.
     `keep_where` selects rows that stay although the candidate no longer has them (snapshots of earlier moments).
     """

@@ -66,7 +66,13 @@ def publish(conn: psycopg.Connection, run_id: str, specs: Sequence[MartSpec], in
                %(changed)s, %(rows)s
         from ops.runs where runs.run_id = %(run)s
         """,
-        {"id": publication_id, "print": inputs_fingerprint, "changed": counted, "rows": json.dumps(rows), "run": run_id},
+        {
+            "id": publication_id,
+            "print": inputs_fingerprint,
+            "changed": counted,
+            "rows": json.dumps(rows),
+            "run": run_id,
+        },
     )
     _remember_fingerprints(conn, publication_id)
     return Publication(publication_id, counted, rows, changed)
@@ -84,7 +90,9 @@ def _carry_over(conn: psycopg.Connection, spec: MartSpec, publication_id: int) -
     if spec.keep_where:
         # a kept kind of row is closed only when the candidate has another version of the very same key
         kept = sql.SQL(" and (not ({}) or exists (select 1 from {} as b where {}))").format(
-            sql.SQL(spec.keep_where), build, same_key  # type: ignore[arg-type]
+            sql.SQL(spec.keep_where),
+            build,
+            same_key,  # type: ignore[arg-type]
         )
     closed = conn.execute(
         sql.SQL(

@@ -84,7 +84,8 @@ def start(conn: Connection, run_id: str, inputs: str | None, window: Window) -> 
         [run_id, inputs, window.as_of, window.cutoff_at, window.as_of_date, window.is_given],
     )
     conn.execute(
-        "insert into ops.current_run (run_id) values (%s) on conflict (singleton) do update set run_id = excluded.run_id",
+        "insert into ops.current_run (run_id) values (%s)"
+        " on conflict (singleton) do update set run_id = excluded.run_id",
         [run_id],
     )
     conn.execute("truncate ops.run_scope")

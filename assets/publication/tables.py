@@ -63,9 +63,7 @@ def ensure_month_partitions(conn: psycopg.Connection, spec: MartSpec) -> None:
         parent, child = sql.Identifier("history", spec.name), sql.Identifier("history", name)
         conn.execute(sql.SQL("create table {} (like {} including all)").format(child, parent))
         conn.execute(
-            sql.SQL(
-                "alter table {} attach partition {} for values from ({}) to ({} )"
-            ).format(
+            sql.SQL("alter table {} attach partition {} for values from ({}) to ({} )").format(
                 parent,
                 child,
                 sql.Literal(f"{month:%Y-%m-%d} 00:00:00+00"),
@@ -77,7 +75,8 @@ def ensure_month_partitions(conn: psycopg.Connection, spec: MartSpec) -> None:
 def _ensure_history(conn: psycopg.Connection, spec: MartSpec) -> None:
     table = sql.Identifier("history", spec.name)
     columns = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(c.stored_type)) for c in spec.columns  # type: ignore[arg-type]
+        sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(c.stored_type))
+        for c in spec.columns  # type: ignore[arg-type]
     )
     key = sql.SQL(", ").join(map(sql.Identifier, spec.key))
     partitioning = sql.SQL("")
@@ -92,7 +91,9 @@ def _ensure_history(conn: psycopg.Connection, spec: MartSpec) -> None:
     for column in spec.columns:
         conn.execute(
             sql.SQL("alter table {} add column if not exists {} {}").format(
-                table, sql.Identifier(column.name), sql.SQL(column.stored_type)  # type: ignore[arg-type]
+                table,
+                sql.Identifier(column.name),
+                sql.SQL(column.stored_type),  # type: ignore[arg-type]
             )
         )
     # one current row per key, and the way in for readers

@@ -28,7 +28,7 @@ _CONNECTION = (
 )
 
 
-class DbtFailed(RuntimeError):
+class DbtError(RuntimeError):
     """A model could not be built; the message names the first models and what PostgreSQL said."""
 
 
@@ -70,7 +70,7 @@ def prepare() -> Path:
     """Parse the project if it changed; returns the manifest's path. Reads no database.
 
     Raises:
-        DbtFailed: The project cannot be parsed.
+        DbtError: The project cannot be parsed.
     """
     if not is_manifest_fresh():
         _parse()
@@ -87,7 +87,7 @@ def build(url: str, select: str, *, tests: bool = True) -> DbtResult:
         tests: Whether the selected models' data tests run too.
 
     Raises:
-        DbtFailed: A model failed. Failed tests are results, not errors: what they mean is for the gates.
+        DbtError: A model failed. Failed tests are results, not errors: what they mean is for the gates.
     """
     arguments = ["build" if tests else "run", "--select", *select.split()]
     if tests:
@@ -107,13 +107,13 @@ def _invoke(url: str, arguments: list[str]) -> DbtResult:
     with _environment(url):
         answer = dbtRunner(manifest=manifest).invoke([*arguments, *_flags()])
     if answer.result is None:
-        raise DbtFailed(f"dbt {arguments[0]} did not start: {_shorten(str(answer.exception))}")
+        raise DbtError(f"dbt {arguments[0]} did not start: {_shorten(str(answer.exception))}")
     results = [_node_result(result) for result in answer.result.results]
     broken = [r for r in results if r.resource_type == "model" and r.status == "error"]
     broken += [r for r in results if r.resource_type != "model" and r.status == "error"]
     if broken:
         listed = "; ".join(f"{r.name}: {_shorten(r.message)}" for r in broken[:3])
-        raise DbtFailed(f"{len(broken)} of {len(results)} dbt nodes failed. First: {listed}")
+        raise DbtError(f"{len(broken)} of {len(results)} dbt nodes failed. First: {listed}")
     return DbtResult(
         models=[r for r in results if r.resource_type == "model"],
         tests=[r for r in results if r.resource_type != "model"],
@@ -127,12 +127,12 @@ def _parse() -> Any:
 
     answer = dbtRunner().invoke(["parse", *_flags()])
     if not answer.success:
-        raise DbtFailed(f"the dbt project cannot be parsed: {_shorten(str(answer.exception))}")
+        raise DbtError(f"the dbt project cannot be parsed: {_shorten(str(answer.exception))}")
     return answer.result
 
 
 def _addressed_to(manifest: Any, database: str) -> Any:
-    """The manifest with every relation in this database: dbt fixes the name when it parses, whatever the profile says."""
+    """The manifest with every relation in this database: dbt fixes the name when it parses."""
     for node in (*manifest.nodes.values(), *manifest.sources.values()):
         if getattr(node, "relation_name", None):
             node.relation_name = node.relation_name.replace(f'"{node.database}".', f'"{database}".', 1)

@@ -38,14 +38,20 @@ def test_jobs_have_no_hole(definitions, graph) -> None:
     for name in SCHEDULES:
         job = definitions.resolve_job_def(name)
         assert set(job.asset_layer.selected_asset_keys) == every
-        checked = {check.name for check in job.asset_layer.selected_asset_check_keys} if hasattr(
-            job.asset_layer, "selected_asset_check_keys"
-        ) else {check.name for check in graph.asset_check_keys}
+        checked = (
+            {check.name for check in job.asset_layer.selected_asset_check_keys}
+            if hasattr(job.asset_layer, "selected_asset_check_keys")
+            else {check.name for check in graph.asset_check_keys}
+        )
         assert {gate.name for gate in GATES} <= checked
 
 
 def test_every_run_gate_blocks(graph) -> None:
-    blocking = {graph.get(key).key.name if False else key.name for key in graph.asset_check_keys if graph.get_check_spec(key).blocking}
+    blocking = {
+        graph.get(key).key.name if False else key.name
+        for key in graph.asset_check_keys
+        if graph.get_check_spec(key).blocking
+    }
     must_block = {gate.name for gate in GATES if gate.severity == "error"}
     assert must_block <= blocking
     assert "some_portfolio_may_publish" in blocking

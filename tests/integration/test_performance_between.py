@@ -98,9 +98,9 @@ def random_portfolio(seed: int, days: int) -> pl.DataFrame:
         pl.Series("is_complete", (generator.random(days) < generator.choice([1.0, 0.99])).astype(int)),
         pl.lit(int(generator.random() < 0.2)).alias("is_observed"),
     )
-    hole = generator.random(days) < 0.01
+    hole = generator.random(days) < 0.04
     for name in ("usd_rate", "risk_free_rate", "income_base", "value_base"):
-        if generator.random() < 0.15:
+        if generator.random() < 0.2:
             frame = frame.with_columns(pl.when(pl.Series(hole)).then(None).otherwise(pl.col(name)).alias(name))
     return frame
 

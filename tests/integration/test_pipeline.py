@@ -52,7 +52,8 @@ def test_a_run_publishes_numbers_that_add_up(database_url: str, tmp_path: Path, 
     ) == pytest.approx(10095.5)
     assert one(database_url, "select max(abs(residual_base)) from marts.portfolio_daily") < 1e-9
     assert one(
-        database_url, "select unit_cost from marts.open_lots where portfolio_id = 'cash-and-stock' and instrument_id = 'etf:SPY'"
+        database_url,
+        "select unit_cost from marts.open_lots where portfolio_id = 'cash-and-stock' and instrument_id = 'etf:SPY'",
     ) == pytest.approx(101.15)
     performance = rows(
         database_url,
@@ -113,7 +114,9 @@ def test_incremental_equals_full_rebuild(
     run(two_portfolios(tmp_path / "inputs", extra=extra), module_database_url, tmp_path / "other-home")
 
     incremental, full = marts(database_url), marts(module_database_url)
-    assert {name: len(found) for name, found in incremental.items()} == {name: len(found) for name, found in full.items()}
+    assert {name: len(found) for name, found in incremental.items()} == {
+        name: len(found) for name, found in full.items()
+    }
     assert incremental == full
 
 
@@ -132,7 +135,13 @@ def test_a_vanished_file_and_portfolio_are_retracted(database_url: str, tmp_path
         ("other", False),
     ]
     assert one(database_url, "select count(*) from marts.portfolio_daily where portfolio_id = 'other'") > 0
-    assert one(database_url, "select count(*) from marts.open_lots where portfolio_id = 'cash-and-stock' and instrument_id = 'etf:SPY'") == 0
+    assert (
+        one(
+            database_url,
+            "select count(*) from marts.open_lots where portfolio_id = 'cash-and-stock' and instrument_id = 'etf:SPY'",
+        )
+        == 0
+    )
 
 
 def test_bad_inputs_write_nothing(database_url: str, tmp_path: Path, home: Path) -> None:
@@ -163,7 +172,13 @@ def test_one_bad_price_is_quarantined_alone(database_url: str, tmp_path: Path, h
         "select price_base, price_age_days from marts.holdings_daily where portfolio_id = 'other'"
         " and valuation_date = '2024-01-05'",
     ) == [(103, 1)]
-    assert one(database_url, "select count(*) from marts.data_quality where check_name = 'rows_in_quarantine' and not passed") == 1
+    assert (
+        one(
+            database_url,
+            "select count(*) from marts.data_quality where check_name = 'rows_in_quarantine' and not passed",
+        )
+        == 1
+    )
 
 
 def test_a_poisoned_price_batch_holds_the_run(database_url: str, tmp_path: Path, home: Path) -> None:
@@ -171,7 +186,9 @@ def test_a_poisoned_price_batch_holds_the_run(database_url: str, tmp_path: Path,
     run(inputs, database_url, home)
     before = marts(database_url)
 
-    poisoned = run(two_portfolios(inputs, ["NaN", "-1", "0", "inf", "NaN", "NaN", "NaN", 107, 108, 109]), database_url, home)
+    poisoned = run(
+        two_portfolios(inputs, ["NaN", "-1", "0", "inf", "NaN", "NaN", "NaN", 107, 108, 109]), database_url, home
+    )
 
     assert poisoned.exit_code == 3
     assert poisoned.summary["status"] == "held"
@@ -187,25 +204,39 @@ def test_an_own_price_spike_passes_with_a_flag(database_url: str, tmp_path: Path
     outcome = run(two_portfolios(tmp_path / "inputs", prices), database_url, home)
 
     assert outcome.summary["status"] == "published", outcome.messages
-    flagged = rows(database_url, "select instrument_id, first_offenders from marts.data_quality where check_name = 'price_reverts' and not passed")
+    flagged = rows(
+        database_url,
+        "select instrument_id, first_offenders from marts.data_quality where check_name = 'price_reverts' and not passed",
+    )
     assert flagged[0][0] == "etf:SPY"
     assert "2024-01-06" in flagged[0][1]
 
 
 def test_an_impossible_ledger_holds_its_portfolio_alone(database_url: str, tmp_path: Path, home: Path) -> None:
     run(two_portfolios(tmp_path / "inputs"), database_url, home)
-    broken = ["cash-and-stock,main,2024-01-08,BUY,etf:SPY,1000,107,,USD,,,,,b9", "other,main,2024-01-08,BUY,etf:SPY,1,107,,USD,,,,,b8"]
+    broken = [
+        "cash-and-stock,main,2024-01-08,BUY,etf:SPY,1000,107,,USD,,,,,b9",
+        "other,main,2024-01-08,BUY,etf:SPY,1,107,,USD,,,,,b8",
+    ]
 
     outcome = run(two_portfolios(tmp_path / "inputs", extra=broken), database_url, home)
 
     assert outcome.exit_code == 0
     assert outcome.summary["held_portfolios"] == ["cash-and-stock"]
-    held, reason = rows(database_url, "select is_held, held_reason from marts.portfolios where portfolio_id = 'cash-and-stock'")[0]
+    held, reason = rows(
+        database_url, "select is_held, held_reason from marts.portfolios where portfolio_id = 'cash-and-stock'"
+    )[0]
     assert held
     assert "DEPOSIT" in reason
     assert "implicit" in reason
     # its last rows stand, the other's are new
-    assert one(database_url, "select sum(quantity) from marts.open_lots where portfolio_id = 'cash-and-stock' and instrument_id = 'etf:SPY'") == 10
+    assert (
+        one(
+            database_url,
+            "select sum(quantity) from marts.open_lots where portfolio_id = 'cash-and-stock' and instrument_id = 'etf:SPY'",
+        )
+        == 10
+    )
     assert one(database_url, "select sum(quantity) from marts.open_lots where portfolio_id = 'other'") == 2
 
 
@@ -220,7 +251,9 @@ def test_a_broken_identity_holds_its_portfolio_alone(
 
     def dishonest(conn: Connection):
         summary = honest(conn)
-        conn.execute("update intermediate.ledger_entries set amount_base = amount_base + 0.02 where portfolio_id = 'other' and measure = 'inflow'")
+        conn.execute(
+            "update intermediate.ledger_entries set amount_base = amount_base + 0.02 where portfolio_id = 'other' and measure = 'inflow'"
+        )
         return summary
 
     monkeypatch.setattr(ledger_assets, "run_ledger", dishonest)
@@ -249,7 +282,8 @@ def test_a_missing_exchange_rate_is_missing(database_url: str, tmp_path: Path, h
     assert value == 100
     assert value_usd is None
     end_base, end_usd, reason = rows(
-        database_url, "select end_value_base, end_value_usd, undefined_reason from marts.portfolio_performance where period_type = 'all'"
+        database_url,
+        "select end_value_base, end_value_usd, undefined_reason from marts.portfolio_performance where period_type = 'all'",
     )[0]
     assert end_base == 100
     assert end_usd is None

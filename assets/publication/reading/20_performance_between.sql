@@ -631,11 +631,4 @@ comment on function marts.performance_between(text, date, date) is
 'Return, gain and risk of one portfolio over any range of days, end inclusive; the columns of portfolio_performance. '
 'It starts from the close of the day before start_date, or at inception, and ends with the last published day at the '
 'latest. NULL comes with a reason in undefined_reason. An unknown portfolio gives no row.';
-revoke all on function marts.performance_between(text, date, date) from public;
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'bi_reader') then
-        grant execute on function marts.performance_between(text, date, date) to bi_reader;
-    end if;
-end
-$$;
+-- whoever may use schema marts may call it (bi_reader): it reads with its owner's rights, published rows only

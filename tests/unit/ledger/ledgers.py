@@ -82,7 +82,12 @@ class Ledger:
     def ordered(self) -> list[Transaction]:
         rows = sorted(
             self.rows,
-            key=lambda t: (t.executed_at, not t.is_date_only, 0 if t.is_date_only or t.type in IN_TYPES else 1, t.sequence),
+            key=lambda t: (
+                t.executed_at,
+                not t.is_date_only,
+                0 if t.is_date_only or t.type in IN_TYPES else 1,
+                t.sequence,
+            ),
         )
         for number, row in enumerate(rows, 1):
             row.sequence = number
@@ -128,7 +133,11 @@ def check_lots(books: Books) -> None:
 def entries(books: Books, measure: str, day: str | None = None) -> Decimal:
     """Sum of a measure, of one day or of all."""
     return sum(
-        (x.amount_base for x in books.entries if x.measure == measure and (day is None or x.entry_date == date.fromisoformat(day))),
+        (
+            x.amount_base
+            for x in books.entries
+            if x.measure == measure and (day is None or x.entry_date == date.fromisoformat(day))
+        ),
         Decimal(0),
     )
 

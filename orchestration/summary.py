@@ -1,0 +1,64 @@
+"""What the command line prints at the end: the published portfolios, the warnings, and where to look next."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from assets.publication.report import summary_table
+from assets.warehouse.database import Connection
+
+#: Rows of the table; the rest is counted.
+_SHOWN = 12
+
+
+def print_summary(conn: Connection) -> None:
+    """Print the last publication as a table, and what did not pass."""
+    console = Console(width=None if Console().is_terminal else 150, highlight=False)
+    publication = conn.execute(
+        "select publication_id, as_of, checks_passed, checks_warned, held_portfolios"
+        " from marts.publications order by publication_id desc limit 1"
+    ).fetchone()
+    if publication is None:
+        console.print("nothing published yet: holdfast run --inputs DIR")
+        return
+    number, as_of, passed, warned, held = publication
+    listed = summary_table(conn)
+    console.print(_table(listed[:_SHOWN], f"Publication {number}, as of {as_of:%Y-%m-%d %H:%M} UTC"))
+    if len(listed) > _SHOWN:
+        console.print(f"and {len(listed) - _SHOWN} more in marts.portfolio_performance", style="dim")
+    console.print(f"checks: {passed} passed, {warned} not passed; portfolios held: {held}")
+    for check, partition, offenders, step in conn.execute(
+        "select check_name, partition, split_part(first_offenders, E'\\n', 1), next_step from marts.data_quality"
+        " where not passed and severity <> 'info' order by severity, check_name, partition limit 8"
+    ):
+        console.print(f"  warning {check} ({partition}): {offenders}. {step}")
+
+
+def _table(listed: list[dict[str, Any]], title: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for heading in ("portfolio", "net value", "30d TWR", "total TWR", "MWR", "drawdown", "top weights", "state"):
+        table.add_column(heading, justify="left" if heading in {"portfolio", "top weights", "state"} else "right")
+    for row in listed:
+        table.add_row(
+            row["portfolio_id"],
+            _money(row["value_base"], row["base_currency"]),
+            _percent(row["twr_30d"]),
+            _percent(row["twr_all"]),
+            _percent(row["mwr_all"]),
+            _percent(row["max_drawdown"]),
+            str(row["top_weights"] or "-"),
+            str(row["state"]),
+        )
+    return table
+
+
+def _money(value: Decimal | None, currency: str) -> str:
+    return "-" if value is None else f"{value:,.2f} {currency}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:,.2f} %"

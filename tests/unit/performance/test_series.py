@@ -1,0 +1,89 @@
+"""The layout of the daily table in memory, the days of the periods, and the rows made of them."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from assets.performance.compute import day_number, performance_rows
+from assets.performance.periods import first_day
+from assets.performance.series import DailySeriesError
+from assets.performance.store import series_from_frame, standard_periods
+from tests.unit.performance.daily import daily_rows, daily_series
+
+AS_OF = date(2024, 3, 31)
+
+
+@pytest.mark.parametrize(
+    ("period", "expected"),
+    [
+        ("7d", date(2024, 3, 25)),
+        ("30d", date(2024, 3, 2)),
+        ("90d", date(2024, 1, 2)),
+        ("1y", date(2023, 4, 2)),
+        ("ytd", date(2024, 1, 1)),
+        ("all", date.min),
+    ],
+)
+def test_first_days(period: str, expected: date) -> None:
+    assert first_day(period, AS_OF) == expected
+
+
+def test_unknown_period_names_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="7d, 30d"):
+        first_day("2w", AS_OF)
+
+
+def two_portfolios() -> pl.DataFrame:
+    long = daily_rows(date(2022, 1, 2), [0.001] * (AS_OF - date(2022, 1, 1)).days)
+    short = daily_rows(AS_OF - timedelta(2), [0.01, 0.02, 0.03])
+    return pl.concat([short.with_columns(portfolio_id=pl.lit("q")), long])
+
+
+def test_rows_may_come_in_any_order() -> None:
+    frame = two_portfolios()
+    shuffled = frame.sample(fraction=1.0, shuffle=True, seed=4)
+    series = series_from_frame(shuffled, ["q", "p"])
+    assert series.portfolio_ids == ["q", "p"]
+    rows = performance_rows(series, series.first_day + 1, series.last_day)
+    assert rows.measures["twr"].value[0] == pytest.approx(1.01 * 1.02 * 1.03 - 1, abs=1e-14)
+
+
+@pytest.mark.parametrize("fault", ["gap", "double"])
+def test_a_gap_or_a_double_day_is_refused(fault: str) -> None:
+    frame = two_portfolios()
+    day = day_number(AS_OF - timedelta(1))
+    is_it = (pl.col("portfolio_id") == "q") & (pl.col("day") == day)
+    broken = frame.filter(~is_it) if fault == "gap" else pl.concat([frame, frame.filter(is_it)])
+    with pytest.raises(DailySeriesError, match="portfolio_daily of q has 2024-03-3"):
+        daily_series(broken)
+
+
+def test_a_short_history_begins_at_inception() -> None:
+    table = standard_periods(daily_series(two_portfolios()), AS_OF)
+    starts = dict(table.filter(pl.col("portfolio_id") == "q").select("period_type", "period_start").iter_rows())
+    inception = AS_OF - timedelta(3)
+    assert {starts[name] for name in ("7d", "30d", "90d", "1y", "ytd", "all")} == {inception}
+    assert table.height == 2 * 8
+
+
+def test_intraday_periods_say_why_they_are_empty() -> None:
+    table = standard_periods(daily_series(two_portfolios()), AS_OF)
+    intraday = table.filter(pl.col("period_type").is_in(["1h", "24h"]))
+    assert intraday["undefined_reason"].to_list() == ["all:no_intraday_prices"] * 4
+    assert intraday["twr"].null_count() == 4
+
+
+def test_a_portfolio_that_ended_keeps_its_last_day() -> None:
+    """An as-of date after the last row must not fail nor invent days."""
+    series = daily_series(two_portfolios())
+    table = standard_periods(series, AS_OF + timedelta(40))
+    ends = table.filter(~pl.col("period_type").is_in(["1h", "24h"]))["period_end"].unique().to_list()
+    assert ends == [AS_OF]
+
+
+def test_nothing_that_is_not_finite_leaves() -> None:
+    table = standard_periods(daily_series(two_portfolios()), AS_OF)
+    for column in table.select(pl.col(pl.Float64)).iter_columns():
+        assert np.isfinite(column.drop_nulls().to_numpy()).all(), column.name
