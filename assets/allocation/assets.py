@@ -42,7 +42,7 @@ def optimisation(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeRe
     """PyPortfolioOpt on each policy's universe; each result is proven before it counts."""
     warehouse = context.resources.warehouse
     with warehouse.connect() as conn:
-        summary = run_optimisation(conn, warehouse.as_of_date(conn), context.run_id)
+        summary = run_optimisation(conn, warehouse.as_of_date(conn), context.run.run_id)
     context.resources.progress.say("optimisation", str(summary))
     for table in keys.OPTIMISER_TABLES:
         yield dg.MaterializeResult(

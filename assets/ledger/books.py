@@ -83,6 +83,9 @@ class Books(Holdings):
         if value is None:
             self.flow(kind, account, instrument, None)
             self.report_unvalued(instrument, account, f"{kind} of {quantity}")
+            for part in moved:
+                if part.is_short:
+                    self.open_short(account, instrument, part, None, None)
             return None, parts
         self.flow(kind, account, instrument, -value)
         for part in moved:
@@ -126,11 +129,7 @@ class Books(Holdings):
             if (
                 position.quantity >= quantity or not position.incoming
             ):  # the common case: nothing to choose or to realise
-                if not position.quantity:
-                    position.opened = (self.clock.at, self.event_id, self.source)
-                position.quantity -= quantity
-                self.cost_change -= quantity
-                self.dirty.add(position)
+                self.move_base_cash(position, -quantity)
                 return quantity
         parts = self.release(account, currency, quantity)
         return self.dispose(account, currency, parts, value, role=role)

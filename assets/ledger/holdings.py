@@ -147,10 +147,7 @@ class Holdings(Postings):
         position = self.position(account, instrument)
         self.dirty.add(position)
         if position.is_base_cash:
-            if not position.quantity:
-                position.opened = (acquired_at or self.clock.at, self.event_id, self.source)
-            position.quantity += quantity
-            self.cost_change += quantity
+            self.move_base_cash(position, quantity, acquired_at)
             return
         if position.is_fiat:
             fx = None if cost is None else cost / quantity
@@ -192,6 +189,14 @@ class Holdings(Postings):
         position.quantity += lot.quantity
         position.pool.add(lot)
 
+    def move_base_cash(self, position: Position, change: Decimal, acquired_at: datetime | None = None) -> None:
+        """Money in base currency costs what it is: no lots are needed."""
+        if not position.quantity:
+            position.opened = (acquired_at or self.clock.at, self.event_id, self.source)
+        position.quantity += change
+        self.cost_change += change
+        self.dirty.add(position)
+
     def release(self, account: str, instrument: str, quantity: Decimal, *, is_transfer: bool = False) -> list[Lot]:
         """Take units out: lots chosen by the cost method, then a short lot or a missing one for what is not held.
 
@@ -202,8 +207,7 @@ class Holdings(Postings):
         if quantity > position.quantity and position.incoming:
             self.pull(position, quantity)
         if position.is_base_cash:
-            position.quantity -= quantity
-            self.cost_change -= quantity
+            self.move_base_cash(position, -quantity)
             lot_id = f"lot-{self.event_id}-money"
             return [Lot(lot_id, position.location, self.clock.at, quantity, quantity, ONE, self.source)]
         held = max(position.quantity, ZERO)
@@ -353,7 +357,8 @@ class Holdings(Postings):
         else:
             self._await_value(position)
         last = position.shorts[-1] if position.shorts else None
-        if last is not None and last.is_counted and part.is_counted and (position.is_fiat or self.is_average):
+        is_joined = position.is_fiat or self.is_average or (last is not None and last.lot_id == part.lot_id)
+        if last is not None and is_joined and last.is_counted == part.is_counted:
             last.absorb(part)
         else:
             position.shorts.append(part)

@@ -81,6 +81,10 @@ def buy(books: Books, t: Transaction) -> None:
             books.collect(t.account_id, t.instrument_id, received, cost, "trade", role="")
         else:
             books.receive(t.account_id, t.instrument_id, received, cost, lot_rate(books, t))
+    elif cost:  # the fee ate all that was bought
+        books.enter("fee", t.account_id, t.instrument_id, cost)
+        books.record(t, gross, cost, None if rate is None else tax * rate)
+        return
     tax_base = None if rate is None else tax * rate
     _inform(books, t, gross, fee_base, tax_base, is_tax_in_cost=True)
 

@@ -44,7 +44,7 @@ def verdict(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]
         passed, warned = conn.execute(
             "select count(*) filter (where passed), count(*) filter (where not passed)"
             " from quality.check_results where run_id = %s",
-            [context.run_id],
+            [context.run.run_id],
         ).fetchone()
         held = conn.execute("select portfolio_id, reason from ops.held_portfolios order by 1").fetchall()
     context.resources.progress.say("checks", f"{passed} passed, {warned} warned, {len(held)} portfolios held")
@@ -74,12 +74,12 @@ def build_publication(mart_keys: list[dg.AssetKey]) -> dg.AssetsDefinition:
         warehouse = context.resources.warehouse
         with warehouse.connect() as conn:
             fingerprint = conn.execute(
-                "select inputs_fingerprint from ops.runs where run_id = %s", [context.run_id]
+                "select inputs_fingerprint from ops.runs where run_id = %s", [context.run.run_id]
             ).fetchone()[0]
             warehouse.assert_still_alone()
-            done = publish(conn, context.run_id, warehouse.mart_specs(), fingerprint)
+            done = publish(conn, context.run.run_id, warehouse.mart_specs(), fingerprint)
             status = "unchanged" if done.publication_id is None else "published"
-            runs.finish(conn, context.run_id, status, {"changed_rows": done.changed_rows, **done.changed_by_table})
+            runs.finish(conn, context.run.run_id, status, {"changed_rows": done.changed_rows, **done.changed_by_table})
         said = (
             f"number {done.publication_id}, {done.changed_rows:,} changed rows" if done.publication_id else "unchanged"
         )

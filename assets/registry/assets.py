@@ -63,14 +63,14 @@ def land_inputs(context: dg.AssetExecutionContext, config: RunWindow) -> Iterato
     with warehouse.connect() as conn:
         if folder:
             progress.say("inputs", f"reading {Path(folder).name}")
-            landed = _land(conn, folder, now, context.run_id)
-        runs.start(conn, context.run_id, folder, window)
+            landed = _land(conn, folder, now, context.run.run_id)
+        runs.start(conn, context.run.run_id, folder, window)
         fingerprint = runs.fingerprint(conn, landed.fingerprint if landed else "registry", window)
-        conn.execute("update ops.runs set inputs_fingerprint = %s where run_id = %s", [fingerprint, context.run_id])
+        conn.execute("update ops.runs set inputs_fingerprint = %s where run_id = %s", [fingerprint, context.run.run_id])
     progress.say("inputs", _describe(landed))
     with warehouse.connect() as conn:
         if runs.is_published(conn, fingerprint):
-            runs.finish(conn, context.run_id, "unchanged", {})
+            runs.finish(conn, context.run.run_id, "unchanged", {})
             conn.commit()
             progress.say("inputs", "the same inputs and as-of are already published")
             return

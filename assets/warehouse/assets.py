@@ -67,7 +67,7 @@ def _operation(name: str, select: str, manifest: Path) -> dg.AssetsDefinition:
         context.resources.progress.say(
             name, f"{len(result.models)} models, {len(result.tests)} tests, {len(broken)} failed"
         )
-        warehouse.record_dbt_tests(context.run_id, result.tests)
+        warehouse.record_dbt_tests(context.run.run_id, result.tests)
         for model in result.models:
             key = keys.dbt_model(model.schema, model.name)
             rows = {} if model.rows is None else {"dagster/row_count": model.rows}

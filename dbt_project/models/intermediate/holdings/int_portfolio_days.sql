@@ -6,9 +6,13 @@ starts as (
 
     select portfolio_id, min(started) as inception_date
     from (
-        select portfolio_id, min(valid_from) as started from {{ source('ledger', 'ledger_positions') }} group by portfolio_id
+        select portfolio_id, min(valid_from) as started
+        from {{ source('ledger', 'ledger_positions') }}
+        group by portfolio_id
         union all
-        select portfolio_id, min(entry_date) as started from {{ source('ledger', 'ledger_entries') }} group by portfolio_id
+        select portfolio_id, min(entry_date) as started
+        from {{ source('ledger', 'ledger_entries') }}
+        group by portfolio_id
     ) as firsts
     group by portfolio_id
 

@@ -57,7 +57,8 @@ select
     quoted.price,
     quoted.quote_currency,
     case when quoted.quote_currency = quoted.base_currency then 1::numeric else fx.rate end as fx_rate,
-    quoted.price * case when quoted.quote_currency = quoted.base_currency then 1::numeric else fx.rate end as price_base,
+    quoted.price
+    * case when quoted.quote_currency = quoted.base_currency then 1::numeric else fx.rate end as price_base,
     quoted.priced_at,
     coalesce(fx.rated_at, quoted.priced_at) as rated_at,
     quoted.age_days as price_age_days,

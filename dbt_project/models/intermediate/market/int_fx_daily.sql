@@ -29,7 +29,8 @@ direct as (
         intervals.currency, intervals.quote, days.day::date as fx_date, intervals.rate, intervals.rated_at,
         intervals.batch_id, intervals.line
     from intervals
-    cross join lateral
+    cross join
+        lateral
         generate_series(intervals.rate_date, intervals.next_date - 1, interval '1 day') as days (day)
 
 ),

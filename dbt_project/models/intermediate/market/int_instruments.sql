@@ -74,7 +74,9 @@ described as (
         coalesce(custom.chain, native.chain) as chain,
         coalesce(
             custom.address,
-            case when mentioned.instrument_id like '%/erc20:%' then split_part(mentioned.instrument_id, '/erc20:', 2) end
+            case
+                when mentioned.instrument_id like '%/erc20:%' then split_part(mentioned.instrument_id, '/erc20:', 2)
+            end
         ) as address,
         coalesce(custom.canonical_instrument, native.canonical_instrument, mentioned.instrument_id)
             as canonical_instrument,
@@ -97,7 +99,9 @@ classified as (
 
     select
         described.*,
-        coalesce(described.custom_class, case when described.namespace = 'eip155' then 'crypto' else described.namespace end)
+        coalesce(
+            described.custom_class, case when described.namespace = 'eip155' then 'crypto' else described.namespace end
+        )
             as asset_class
     from described
 

@@ -13,7 +13,16 @@ transaction_prints as (
         portfolio_id,
         sum(hashtextextended(
             concat_ws(
-                '|', transaction_id, executed_at, is_date_only, account_id, type, instrument_id, quantity, price, amount,
+                '|',
+                transaction_id,
+                executed_at,
+                is_date_only,
+                account_id,
+                type,
+                instrument_id,
+                quantity,
+                price,
+                amount,
                 currency, fx_rate, cash_account, fee, fee_currency, tax, group_id
             ), 0
         ))::text || ':' || count(*)::text as print
@@ -104,18 +113,24 @@ select
     md5(concat_ws(
         '#',
         portfolios::text,
-        (select runs.cutoff_at from {{ source('ops', 'runs') }} as runs
-            inner join {{ source('ops', 'current_run') }} as current_run on runs.run_id = current_run.run_id),
+        (
+            select runs.cutoff_at from {{ source('ops', 'runs') }} as runs
+            inner join {{ source('ops', 'current_run') }} as current_run on runs.run_id = current_run.run_id
+        ),
         transaction_prints.print,
         balance_prints.print,
         used_prints.print,
         (select fx_print.print from fx_print),
         (select split_print.print from split_print),
-        (select policies::text from {{ source('registry', 'policies') }} as policies
-            where policies.portfolio_id = portfolios.portfolio_id),
-        (select string_agg(targets::text, ',' order by targets.instrument)
+        (
+            select policies::text from {{ source('registry', 'policies') }} as policies
+            where policies.portfolio_id = portfolios.portfolio_id
+        ),
+        (
+            select string_agg(targets::text, ',' order by targets.instrument)
             from {{ source('registry', 'targets') }} as targets
-            where targets.portfolio_id = portfolios.portfolio_id)
+            where targets.portfolio_id = portfolios.portfolio_id
+        )
     )) as fingerprint
 from portfolios
 left join transaction_prints on portfolios.portfolio_id = transaction_prints.portfolio_id

@@ -33,17 +33,18 @@ bucketed as (
         sum(holdings.value_base) as value_base, sum(holdings.value_usd) as value_usd
     from holdings
     inner join described on holdings.instrument_id = described.instrument_id
-    cross join lateral (
-        values
-        ('asset', holdings.instrument_id),
-        ('asset_class', described.asset_class),
-        ('asset_type', described.asset_type),
-        ('chain', described.chain),
-        ('protocol', described.protocol),
-        ('category', described.category),
-        ('account', holdings.account_id),
-        ('currency', described.quote_currency)
-    ) as buckets (dimension, bucket)
+    cross join
+        lateral (
+            values
+            ('asset', holdings.instrument_id),
+            ('asset_class', described.asset_class),
+            ('asset_type', described.asset_type),
+            ('chain', described.chain),
+            ('protocol', described.protocol),
+            ('category', described.category),
+            ('account', holdings.account_id),
+            ('currency', described.quote_currency)
+        ) as buckets (dimension, bucket)
     group by holdings.portfolio_id, holdings.user_id, buckets.dimension, buckets.bucket
 
 ),
@@ -56,16 +57,17 @@ targets as (
     from {{ ref('int_allocation_targets') }} as targets
     inner join {{ ref('int_portfolios') }} as portfolios on targets.portfolio_id = portfolios.portfolio_id
     inner join described on targets.instrument_id = described.instrument_id
-    cross join lateral (
-        values
-        ('asset', targets.instrument_id),
-        ('asset_class', described.asset_class),
-        ('asset_type', described.asset_type),
-        ('chain', described.chain),
-        ('protocol', described.protocol),
-        ('category', described.category),
-        ('currency', described.quote_currency)
-    ) as buckets (dimension, bucket)
+    cross join
+        lateral (
+            values
+            ('asset', targets.instrument_id),
+            ('asset_class', described.asset_class),
+            ('asset_type', described.asset_type),
+            ('chain', described.chain),
+            ('protocol', described.protocol),
+            ('category', described.category),
+            ('currency', described.quote_currency)
+        ) as buckets (dimension, bucket)
     group by targets.portfolio_id, portfolios.user_id, buckets.dimension, buckets.bucket
 
 ),

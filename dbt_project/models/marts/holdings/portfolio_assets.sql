@@ -22,9 +22,10 @@ lot_costs as (
         lots.account_id,
         lots.instrument_id,
         case
-            when bool_and(coalesce(lots.cost_base * case
-                when portfolios.base_currency = 'fiat:USD' then 1 else usd.rate
-            end, null) is not null)
+            when
+                bool_and(coalesce(lots.cost_base * case
+                    when portfolios.base_currency = 'fiat:USD' then 1 else usd.rate
+                end, null) is not null)
                 then sum(lots.cost_base * case when portfolios.base_currency = 'fiat:USD' then 1 else usd.rate end)
         end as cost_basis_usd
     from {{ source('ledger', 'ledger_lots') }} as lots

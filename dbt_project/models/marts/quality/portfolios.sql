@@ -7,7 +7,8 @@ select
     registered.cost_basis,
     registered.cash as cash_mode,
     registered.benchmark,
-    case when scope.portfolio_id is not null then firsts.inception_date else published.inception_date end as inception_date,
+    case when scope.portfolio_id is not null then firsts.inception_date else published.inception_date end
+        as inception_date,
     registered.is_active,
     held.portfolio_id is not null as is_held,
     held.reason as held_reason,

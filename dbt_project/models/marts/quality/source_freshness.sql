@@ -32,7 +32,9 @@ select
     case
         when sum(batches.quarantined_count) > 0 then 'degraded'
         -- what a person writes down is as fresh as the last thing that happened; prices age by themselves
-        when batches.source = 'file:prices' and {{ run_cutoff_at() }} - max(newest.newest_at) > interval '5 days' then 'stale'
+        when
+            batches.source = 'file:prices' and {{ run_cutoff_at() }} - max(newest.newest_at) > interval '5 days'
+            then 'stale'
         else 'ok'
     end as status,
     case

@@ -47,7 +47,9 @@ select
     chains_held as total_chains_count,
     total_value_usd - value_before_usd as daily_change_usd,
     case
-        when value_before_usd > 0.01 then (100 * (total_value_usd - value_before_usd) / value_before_usd)::double precision
+        when
+            value_before_usd > 0.01
+            then (100 * (total_value_usd - value_before_usd) / value_before_usd)::double precision
     end as daily_change_percent,
     coverage_ratio,
     -- no chain is asked when balances come from files: undefined, not complete
