@@ -6,8 +6,9 @@ import json
 import logging
 import os
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assets.publication.runs import engine_version
 from assets.warehouse.database import Connection, connect, redact
@@ -15,6 +16,9 @@ from orchestration.automation import DAILY_JOB, run_config
 from orchestration.instance import open_instance
 from orchestration.resources import PROGRESS_VARIABLE
 from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 #: Exit codes of `holdfast run`, by status.
 EXIT_CODES = {"published": 0, "unchanged": 0, "failed": 1, "rejected": 2, "held": 3}
@@ -37,7 +41,15 @@ class Outcome:
         return json.dumps(self.summary, default=str)
 
 
-def run_pipeline(settings: Settings, url: str, inputs: str, as_of: str | None, *, is_watched: bool) -> Outcome:
+def run_pipeline(
+    settings: Settings,
+    url: str,
+    inputs: str,
+    as_of: str | None,
+    *,
+    is_watched: bool,
+    instance: DagsterInstance | None = None,
+) -> Outcome:
     """Run the job `daily_portfolio` over an inputs folder.
 
     Args:
@@ -46,6 +58,7 @@ def run_pipeline(settings: Settings, url: str, inputs: str, as_of: str | None, *
         inputs: The folder.
         as_of: The moment to describe; None: now.
         is_watched: Whether progress goes to standard error.
+        instance: Dagster's instance; None: the one in the database, so that the UI shows the run.
     """
     os.environ["HOLDFAST_DATABASE_URL"] = url
     os.environ[PROGRESS_VARIABLE] = "1" if is_watched else "0"
@@ -53,13 +66,13 @@ def run_pipeline(settings: Settings, url: str, inputs: str, as_of: str | None, *
 
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     job = build_definitions().resolve_job_def(DAILY_JOB)
-    with open_instance(settings, url) as instance:
+    with nullcontext(instance) if instance else open_instance(settings, url) as opened:
         result = job.execute_in_process(
             run_config={
                 **run_config(inputs=inputs, as_of=as_of),
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
             },
-            instance=instance,
+            instance=opened,
             raise_on_error=False,
             tags={"holdfast/engine": engine_version()[:12]},
         )

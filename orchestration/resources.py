@@ -86,7 +86,7 @@ def warehouse_resource(context: dg.InitResourceContext) -> Iterator[Warehouse]:
     """Find or start the database, take the pipeline's lock, migrate, and keep the lock until the run has ended."""
     settings = load_settings()
     url = database_url(settings)
-    run_id = context.run.run_id
+    run_id = context.run.run_id if context.run else "unknown"
     with pipeline_lock(url, run_id, wait_seconds=_LOCK_WAIT_SECONDS) as lock:
         prepare_database(url, None if settings.database_url else reader_password(settings.home))
         try:

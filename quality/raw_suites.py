@@ -69,6 +69,7 @@ def check_raw_batches(conn: Connection, url: str) -> list[CheckResult]:
         if all(result.passed for result in own):
             conn.execute("insert into ops.checked_batches (batch_id) select unnest(%s::bigint[])", [batches])
         results.extend(own)
+    source.get_engine().dispose()
     return results
 
 

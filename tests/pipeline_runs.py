@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import yaml
+from dagster import DagsterInstance
 
 from assets.warehouse.database import connect
 from orchestration.pipeline import Outcome, run_pipeline
@@ -55,9 +56,10 @@ def daily_prices(instrument: str, values: list[float | str], currency: str = "US
 
 
 def run(inputs: Path, url: str, home: Path, as_of: str | None = "2024-01-10") -> Outcome:
-    """One whole run."""
+    """One whole run, with Dagster's events in memory: test_command_line keeps them in PostgreSQL, as people do."""
     settings = Settings(home=home, project_root=find_project_root(), database_url=url)
-    return run_pipeline(settings, url, str(inputs), as_of, is_watched=False)
+    with DagsterInstance.ephemeral() as instance:
+        return run_pipeline(settings, url, str(inputs), as_of, is_watched=False, instance=instance)
 
 
 def rows(url: str, query: str, *parameters: Any) -> list[tuple[Any, ...]]:

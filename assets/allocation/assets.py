@@ -38,7 +38,7 @@ _DESCRIPTIONS = {
     ],
     required_resource_keys={"warehouse", "progress"},
 )
-def optimisation(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+def optimisation(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
     """PyPortfolioOpt on each policy's universe; each result is proven before it counts."""
     warehouse = context.resources.warehouse
     with warehouse.connect() as conn:

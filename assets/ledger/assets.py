@@ -28,7 +28,7 @@ _DESCRIPTIONS = {
     kinds={"postgres"},
     owners=["team:holdfast"],
 )
-def run_scope(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+def run_scope(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     """The portfolios whose numbers may differ from what is published; everything after works on these alone."""
     with context.resources.warehouse.connect() as conn:
         chosen = runs.choose_scope(conn)
@@ -58,7 +58,7 @@ def run_scope(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     ],
     required_resource_keys={"warehouse", "progress"},
 )  # fmt: skip
-def ledger(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+def ledger(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
     """Lots, realised gains, flows, income and fees of the run's scope."""
     with context.resources.warehouse.connect() as conn:
         summary = run_ledger(conn)

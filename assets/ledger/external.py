@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from assets.ledger.books import Books
 from assets.ledger.model import ZERO, Transaction, is_fiat
+from assets.ledger.postings import total
 from assets.ledger.trades import explicit_value, lot_rate, money_rate, third_fee
 
 
@@ -62,9 +63,10 @@ def split(books: Books, t: Transaction) -> None:
     ratio: Decimal = t.quantity
     if position.quantity > 0 and not position.is_fiat:
         held = {p.location: p.quantity for p in position.siblings if p.quantity > 0}
-        position.pool.scale(position.location, ratio, held)
-    for lot in position.shorts:
-        lot.quantity *= ratio
-    position.quantity *= ratio
+        position.quantity = position.pool.scale(position.location, ratio, held)
+    elif position.shorts:
+        for lot in position.shorts:
+            lot.quantity *= ratio
+        position.quantity = -total(lot.quantity for lot in position.shorts)
     books.dirty.add(position)
     books.record(t, None)

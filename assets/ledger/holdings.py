@@ -80,6 +80,7 @@ class Holdings(Postings):
         self.dirty: set[Position] = set()
         self.agenda: list[tuple[date, int, Position]] = []
         self._agenda_count = 0
+        self._covers: dict[tuple[str, str], int] = {}
         self._pools: dict[tuple[str, str], tuple[Pool, list[Position]]] = {}
 
     # -- looking up ------------------------------------------------------------------------------------------------
@@ -396,8 +397,15 @@ class Holdings(Postings):
                 self.enter("carried_currency", account, instrument, of_currency)
             if not position.is_fiat:
                 proceeds, part.cost = part.cost, paid
-                self._disposal_row(account, instrument, part, proceeds, ZERO, gain, of_currency, "-cover")
+                role = f"-cover{self._cover_number(part.lot_id)}"
+                self._disposal_row(account, instrument, part, proceeds, ZERO, gain, of_currency, role)
         return quantity, cost
+
+    def _cover_number(self, lot_id: str) -> str:
+        """Tells several covers of one short lot by one event apart (lots that arrive together); the first needs none."""
+        count = self._covers.get((self.event_id, lot_id), 0) + 1
+        self._covers[self.event_id, lot_id] = count
+        return "" if count == 1 else f"-{count}"
 
     def _disposal_row(
         self,

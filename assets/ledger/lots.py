@@ -175,29 +175,35 @@ class Pool:
         lot.cost, lot.fx, lot.is_counted = cost, fx, True
         self.add(lot)
 
-    def scale(self, location: Location, ratio: Decimal, held: dict[Location, Decimal]) -> None:
+    def scale(self, location: Location, ratio: Decimal, held: dict[Location, Decimal]) -> Decimal:
         """Multiply the quantities of one location by a split's ratio; cost stays.
 
         Args:
             location: where the split acts.
             ratio: new units for one old unit.
             held: quantity by location before the split, > 0.
+
+        Returns:
+            the location's units after it, exactly the sum of its lots.
         """
+        scaled = ZERO
         if len(held) <= 1:
             for lot in self.lots:
                 lot.quantity *= ratio
+                scaled += lot.quantity
             self.quantity_at_fx *= ratio
             self._rerank()
-            return
+            return scaled
         parts = list(self.assign(held))
         if self.method == "ACB":
             for lot, place, quantity in parts:
                 if place == location:
                     grown = quantity * (ratio - 1)
                     lot.quantity += grown
+                    scaled += quantity + grown
                     if lot.is_counted and lot.fx is not None:
                         self.quantity_at_fx += grown * lot.fx
-            return
+            return scaled
         self.lots = []
         self.cost = self.quantity_at_fx = ZERO
         self.uncounted = 0
@@ -206,7 +212,9 @@ class Pool:
             part.location = place
             if place == location:
                 part.quantity *= ratio
+                scaled += part.quantity
             self.add(part)
+        return scaled
 
     def assign(self, held: dict[Location, Decimal]) -> Iterator[tuple[Lot, Location, Decimal]]:
         """Share the lots out over the places that hold the units: at its own place first, then where there is room.

@@ -64,12 +64,16 @@ class Portfolio:
 
 @dataclass(slots=True, frozen=True)
 class Instrument:
-    """Reference data of one instrument as far as the ledger needs it."""
+    """Reference data of one instrument as far as the ledger needs it.
+
+    `pricing_instrument` names whose prices value it; without one, its own if it has any, else its canonical instrument's.
+    """
 
     instrument_id: str
     quote_currency: str | None = None
     canonical_instrument: str | None = None
     decimals: int | None = None
+    pricing_instrument: str | None = None
 
 
 @dataclass(slots=True)

@@ -4,8 +4,9 @@ Belongs here: looking up the last price or rate at or before an instant, and val
 Must not be here: deciding what a missing price means, cleaning prices, reading the database.
 
 Rules: never a later point (no look-ahead); what is missing is None, never 1 and never 0; an exchange rate is the pair
-itself, else its inverse, else one cross through USD; an instrument without own points takes those of its canonical
-instrument.
+itself, else its inverse, else one cross through USD or another base currency; an instrument without own points takes
+those of its canonical instrument. These are the rules of the daily valuation in SQL: what one of the two can value and
+the other cannot would break the identity.
 """
 
 from bisect import bisect_right
@@ -55,10 +56,16 @@ class PriceBook:
 
     Args:
         instruments: reference data; an instrument that is not listed stands for itself.
+        hubs: base currencies, through which a missing pair is crossed where USD does not help.
+        with_token_quotes: whether a price in a token (BTC in USDT) values an instrument, by the token's own price.
     """
 
-    def __init__(self, instruments: Iterable[Instrument] = ()) -> None:
+    def __init__(
+        self, instruments: Iterable[Instrument] = (), hubs: Iterable[str] = (), *, with_token_quotes: bool = True
+    ) -> None:
         self.instruments = {i.instrument_id: i for i in instruments}
+        self.hubs = (USD, *sorted(set(hubs) - {USD}))
+        self.with_token_quotes = with_token_quotes
         self._prices: dict[str, Series] = {}
         self._rates: dict[tuple[str, str], Series] = {}
         self._valuations: dict[str, Valuation] = {}
@@ -82,21 +89,24 @@ class PriceBook:
         instrument = self.instruments.get(instrument_id)
         return (instrument.canonical_instrument if instrument else None) or instrument_id
 
-    def series_of(self, instrument_id: str) -> list[Series]:
-        """The price series that may value an instrument, its own first."""
-        found = [self._prices.get(instrument_id)]
-        canonical = self.canonical(instrument_id)
-        if canonical != instrument_id:
-            found.append(self._prices.get(canonical))
-        return [series for series in found if series is not None]
+    def series_of(self, instrument_id: str) -> Series | None:
+        """The price series that values an instrument: its own, else that of its canonical instrument."""
+        instrument = self.instruments.get(instrument_id)
+        if instrument is not None and instrument.pricing_instrument is not None:
+            series = self._prices.get(instrument.pricing_instrument)
+        else:
+            series = self._prices.get(instrument_id) or self._prices.get(self.canonical(instrument_id))
+        if series is None or self.with_token_quotes or is_fiat(series.currency):
+            return series
+        return None
 
     def quote_currency(self, instrument_id: str) -> str | None:
         """The currency in which the instrument is priced; fiat money in itself."""
         if is_fiat(instrument_id):
             return instrument_id
         series = self.series_of(instrument_id)
-        if series:
-            return series[0].currency
+        if series is not None:
+            return series.currency
         instrument = self.instruments.get(instrument_id)
         return instrument.quote_currency if instrument else None
 
@@ -104,11 +114,8 @@ class PriceBook:
         """The last price at or before the instant, in the quote currency; fiat money is 1 in itself."""
         if is_fiat(instrument_id):
             return ONE
-        for series in self.series_of(instrument_id):
-            price = series.last(at)
-            if price is not None:
-                return price
-        return None
+        series = self.series_of(instrument_id)
+        return None if series is None else series.last(at)
 
     def rate(self, currency: str, base: str, at: datetime, depth: int = 0) -> Decimal | None:
         """Units of `base` for one `currency` (any instrument) as known at the instant, or None."""
@@ -116,12 +123,15 @@ class PriceBook:
             return ONE
         if not is_fiat(currency):
             return self._token_rate(currency, base, at, depth)
-        direct = self._pair(currency, base, at)
-        if direct is not None or USD in (currency, base):
-            return direct
-        first = self._pair(currency, USD, at)
-        second = None if first is None else self._pair(USD, base, at)
-        return None if first is None or second is None else first * second
+        rate = self._pair(currency, base, at)
+        for hub in self.hubs:
+            if rate is not None:
+                break
+            if hub not in (currency, base):
+                first = self._pair(currency, hub, at)
+                second = None if first is None else self._pair(hub, base, at)
+                rate = None if first is None or second is None else first * second
+        return rate
 
     def rate_known_from(self, currency: str, base: str, depth: int = 0) -> datetime | None:
         """The first instant from which `rate` gives an answer, or None if it never does."""
@@ -129,25 +139,23 @@ class PriceBook:
             return ALWAYS
         if not is_fiat(currency):
             return self.value_known_from(currency, base, depth + 1)
-        direct = self._pair_from(currency, base)
-        if USD in (currency, base):
-            return direct
-        first, second = self._pair_from(currency, USD), self._pair_from(USD, base)
-        cross = None if first is None or second is None else max(first, second)
-        return _earliest(direct, cross)
+        earliest = self._pair_from(currency, base)
+        for hub in self.hubs:
+            if hub not in (currency, base):
+                first, second = self._pair_from(currency, hub), self._pair_from(hub, base)
+                if first is not None and second is not None:
+                    earliest = min(max(first, second), earliest or max(first, second))
+        return earliest
 
     def value_known_from(self, instrument_id: str, base: str, depth: int = 0) -> datetime | None:
         """The first instant from which the instrument has a price and a rate to base, or None if it never has."""
         if is_fiat(instrument_id):
             return self.rate_known_from(instrument_id, base, depth)
-        if depth > MAX_QUOTE_DEPTH:
+        series = self.series_of(instrument_id)
+        if series is None or depth > MAX_QUOTE_DEPTH:
             return None
-        earliest: datetime | None = None
-        for series in self.series_of(instrument_id):
-            rate_from = self.rate_known_from(series.currency, base, depth)
-            if rate_from is not None:
-                earliest = _earliest(earliest, max(series.times[0], rate_from))
-        return earliest
+        rate_from = self.rate_known_from(series.currency, base, depth)
+        return None if rate_from is None else max(series.times[0], rate_from)
 
     def valuation(self, base: str) -> "Valuation":
         """The view of this book in one base currency, shared by all portfolios that have it."""
@@ -157,14 +165,12 @@ class PriceBook:
         return view
 
     def _token_rate(self, currency: str, base: str, at: datetime, depth: int) -> Decimal | None:
-        if depth > MAX_QUOTE_DEPTH:
+        series = self.series_of(currency)
+        price = None if series is None or depth > MAX_QUOTE_DEPTH else series.last(at)
+        if series is None or price is None:
             return None
-        for series in self.series_of(currency):
-            price = series.last(at)
-            rate = None if price is None else self.rate(series.currency, base, at, depth + 1)
-            if price is not None and rate is not None:
-                return price * rate
-        return None
+        rate = self.rate(series.currency, base, at, depth + 1)
+        return None if rate is None else price * rate
 
     def _pair(self, currency: str, base: str, at: datetime) -> Decimal | None:
         series = self._rates.get((currency, base))
@@ -214,25 +220,16 @@ class Valuation:
         if is_fiat(instrument_id):
             rate = self.rate(instrument_id, at)
             return None if rate is None else (ONE, rate)
-        for series in self.book.series_of(instrument_id):
-            price = series.last(at)
-            rate = None if price is None else self.rate(series.currency, at)
-            if price is not None and rate is not None:
-                return price, rate
-        return None
+        series = self.book.series_of(instrument_id)
+        price = None if series is None else series.last(at)
+        if series is None or price is None:
+            return None
+        rate = self.rate(series.currency, at)
+        return None if rate is None else (price, rate)
 
     def quote_rate(self, instrument_id: str, at: datetime) -> Decimal | None:
         """Rate of the instrument's quote currency to base, also while the instrument itself has no price yet."""
         quote = self.quote(instrument_id)
         if quote == self.base:
             return ONE
-        found = self.price_and_rate(instrument_id, at)
-        if found is not None:
-            return found[1]
         return None if quote is None else self.rate(quote, at)
-
-
-def _earliest(one: datetime | None, other: datetime | None) -> datetime | None:
-    if one is None or other is None:
-        return one or other
-    return min(one, other)

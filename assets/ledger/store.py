@@ -65,7 +65,7 @@ select portfolio_id, user_id, base_currency, cost_basis, lot_scope, cash_mode, a
 from intermediate.int_portfolios
 order by user_id, portfolio_id
 """
-# `instrument_id` and `priced_at` of a list are short; the price of what nobody in scope touches is not read.
+# The prices of what nobody in scope touches are not read.
 _PRICES = """
 with touched as (
     select instrument_id from intermediate.int_transactions
@@ -76,7 +76,7 @@ with touched as (
 linked as (
     select instrument_id from touched
     union
-    select i.canonical_instrument
+    select unnest(array[i.canonical_instrument, i.pricing_instrument_id])
     from intermediate.int_instruments i join touched using (instrument_id)
 ),
 quoted as (
@@ -151,9 +151,12 @@ def run_ledger(conn: Connection) -> LedgerSummary:
 def load_price_book(conn: Connection) -> PriceBook:
     """Prices and rates of everything the scope touches."""
     instruments = conn.execute(
-        "select instrument_id, quote_currency, canonical_instrument, decimals from intermediate.int_instruments"
+        "select instrument_id, quote_currency, canonical_instrument, decimals, pricing_instrument_id"
+        " from intermediate.int_instruments"
     )
-    book = PriceBook(Instrument(*row) for row in instruments)
+    hubs = [row[0] for row in conn.execute("select distinct base_currency from intermediate.int_portfolios")]
+    # the daily valuation in SQL crosses fiat money only, so a price in a token does not value a position there either
+    book = PriceBook((Instrument(*row) for row in instruments), hubs, with_token_quotes=False)
     for instrument, at, price, currency in _stream(conn, _PRICES):
         book.add_price(instrument, at, price, currency)
     rates = "select currency, quote, rated_at, rate from intermediate.int_fx_points order by currency, quote, rated_at"

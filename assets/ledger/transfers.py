@@ -102,8 +102,11 @@ def carry(books: Books, outs: list[Transaction], ins: list[Transaction]) -> None
         lots += _release(books, t, t.quantity)
         books.record(t, books.market(t.instrument_id, t.quantity), _leg_fee(books, t))
     if given != received:
-        for lot in lots:
+        left = received
+        for lot in lots[:-1]:
             lot.quantity = lot.quantity * received / given
+            left -= lot.quantity
+        lots[-1].quantity = left  # the exact rest
     for t in ins:
         books.about(t.transaction_id, t.transaction_id)
         is_last = t is ins[-1]

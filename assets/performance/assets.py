@@ -14,7 +14,7 @@ from assets.performance.store import run_performance
     kinds={"python", "postgres"},
     owners=["team:holdfast"],
 )
-def performance(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+def performance(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     """TWR, MWR, gains, volatility, Sharpe, Sortino, Calmar and drawdown by period; NULL comes with a reason."""
     warehouse = context.resources.warehouse
     with warehouse.connect() as conn:

@@ -38,7 +38,7 @@ _VERDICT_DEPS = (
     ],
     required_resource_keys={"warehouse", "progress"},
 )
-def verdict(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+def verdict(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
     """Count what the gates said; nothing is computed here."""
     with context.resources.warehouse.connect() as conn:
         passed, warned = conn.execute(
@@ -69,7 +69,7 @@ def build_publication(mart_keys: list[dg.AssetKey]) -> dg.AssetsDefinition:
         kinds={"postgres"},
         owners=["team:holdfast"],
     )
-    def publication(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def publication(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         """All marts of the run become visible in one transaction, or none does."""
         warehouse = context.resources.warehouse
         with warehouse.connect() as conn:

@@ -83,16 +83,16 @@ def _carry_over(conn: psycopg.Connection, spec: MartSpec, publication_id: int) -
     same_key = _conjunction("b", "h", spec.key)
     reach_h, reach_b = _reach(spec, "h"), _reach(spec, "b")
     compared = spec.compared
-    same_values = sql.SQL("true")
+    same_values: sql.Composable = sql.SQL("true")
     if compared:
         same_values = sql.SQL("({}) is not distinct from ({})").format(_row("b", compared), _row("h", compared))
-    kept = sql.SQL("")
+    kept: sql.Composable = sql.SQL("")
     if spec.keep_where:
         # a kept kind of row is closed only when the candidate has another version of the very same key
         kept = sql.SQL(" and (not ({}) or exists (select 1 from {} as b where {}))").format(
             sql.SQL(spec.keep_where),
             build,
-            same_key,  # type: ignore[arg-type]
+            same_key,
         )
     closed = conn.execute(
         sql.SQL(
@@ -120,7 +120,7 @@ def _reach(spec: MartSpec, alias: str) -> sql.Composable:
         condition = f"({{a}}.portfolio_id is null or {scope})"
     else:
         condition = f"{scope} and {{a}}.portfolio_id not in (select portfolio_id from ops.held_portfolios)"
-    return sql.SQL(condition).format(a=sql.Identifier(alias))  # type: ignore[arg-type]
+    return sql.SQL(condition).format(a=sql.Identifier(alias))
 
 
 def _conjunction(left: str, right: str, columns: Sequence[str]) -> sql.Composable:

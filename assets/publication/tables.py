@@ -29,7 +29,9 @@ def ensure_marts(conn: psycopg.Connection, specs: Sequence[MartSpec]) -> None:
     conn.execute(
         "create table if not exists ops.relation_definitions (relation text primary key, definition_hash text not null)"
     )
-    known = dict(conn.execute("select relation, definition_hash from ops.relation_definitions").fetchall())
+    known: dict[str, str] = dict(
+        conn.execute("select relation, definition_hash from ops.relation_definitions").fetchall()
+    )
     for spec in specs:
         definition = repr(spec)
         if _is_known(known, f"marts.{spec.name}", definition):
@@ -75,11 +77,10 @@ def ensure_month_partitions(conn: psycopg.Connection, spec: MartSpec) -> None:
 def _ensure_history(conn: psycopg.Connection, spec: MartSpec) -> None:
     table = sql.Identifier("history", spec.name)
     columns = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(c.stored_type))
-        for c in spec.columns  # type: ignore[arg-type]
+        sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(c.stored_type)) for c in spec.columns
     )
     key = sql.SQL(", ").join(map(sql.Identifier, spec.key))
-    partitioning = sql.SQL("")
+    partitioning: sql.Composable = sql.SQL("")
     if spec.partition_by_month:
         partitioning = sql.SQL(" partition by range ({})").format(sql.Identifier(spec.partition_by_month))
     conn.execute(
@@ -93,7 +94,7 @@ def _ensure_history(conn: psycopg.Connection, spec: MartSpec) -> None:
             sql.SQL("alter table {} add column if not exists {} {}").format(
                 table,
                 sql.Identifier(column.name),
-                sql.SQL(column.stored_type),  # type: ignore[arg-type]
+                sql.SQL(column.stored_type),
             )
         )
     # one current row per key, and the way in for readers

@@ -50,7 +50,7 @@ def _spec(key: dg.AssetKey, description: str, kind: str) -> dg.AssetSpec:
     ],
     required_resource_keys={"warehouse", "progress"},
 )
-def land_inputs(context: dg.AssetExecutionContext, config: RunWindow) -> Iterator[dg.MaterializeResult]:
+def land_inputs(context: dg.AssetExecutionContext, config: RunWindow) -> Iterator[dg.MaterializeResult[None]]:
     """Read the inputs folder strictly and land it; yields nothing when this very state is already published."""
     warehouse, progress = context.resources.warehouse, context.resources.progress
     now = datetime.now(UTC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -49,12 +50,12 @@ def test_a_run_publishes_numbers_that_add_up(database_url: str, tmp_path: Path, 
         database_url,
         "select value_base from marts.portfolio_daily where portfolio_id = 'cash-and-stock'"
         " and valuation_date = '2024-01-10'",
-    ) == pytest.approx(10095.5)
+    ) == Decimal("10095.5")
     assert one(database_url, "select max(abs(residual_base)) from marts.portfolio_daily") < 1e-9
     assert one(
         database_url,
         "select unit_cost from marts.open_lots where portfolio_id = 'cash-and-stock' and instrument_id = 'etf:SPY'",
-    ) == pytest.approx(101.15)
+    ) == Decimal("101.15")
     performance = rows(
         database_url,
         "select absolute_gain_usd, twr, undefined_reason from marts.portfolio_performance"

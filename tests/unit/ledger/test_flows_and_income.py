@@ -49,7 +49,9 @@ def test_dividend_is_net_cash_and_gross_income() -> None:
 
 def test_implicit_cash_pays_income_out_and_takes_charges_from_outside() -> None:
     ledger = Ledger(PRICES, cash_mode="implicit").add("2024-01-02", "DIVIDEND", STOCK, 85, currency=EUR, tax=15)
-    ledger.add("2024-01-02", "FEE", EUR, 7).add("2024-01-02", "TAX", EUR, 2).add("2024-01-02", "INTEREST_CHARGE", EUR, 1)
+    ledger.add("2024-01-02", "FEE", EUR, 7).add("2024-01-02", "TAX", EUR, 2).add(
+        "2024-01-02", "INTEREST_CHARGE", EUR, 1
+    )
     books = ledger.run()
     assert flows(books) == [("income_paid_out", D(-85)), ("fee_paid", D(7)), ("fee_paid", D(2)), ("fee_paid", D(1))]
     assert (entries(books, "income"), entries(books, "fee"), entries(books, "tax")) == (100, 8, 17)
@@ -98,7 +100,10 @@ class TestFirstValued:
         assert str(books.flows[1].flow_date) == "2024-01-04"
         assert codes(books) == ["missing_price", "first_valued"]
         assert lots(books, ETH) == [(D(3), D(36))]
-        assert [(str(r.valid_from), r.cost_base) for r in books.positions_rows] == [("2024-01-02", None), ("2024-01-04", 36)]
+        assert [(str(r.valid_from), r.cost_base) for r in books.positions_rows] == [
+            ("2024-01-02", None),
+            ("2024-01-04", 36),
+        ]
 
     def test_cost_of_its_own_stays(self) -> None:
         books = Ledger(self.prices).add("2024-01-02", "OPENING", ETH, 3, price=2, currency=EUR).run()
@@ -151,7 +156,9 @@ class TestObserved:
 
     def test_money_and_debt_observed_do_not_hold_the_portfolio(self) -> None:
         prices = book([], [(USD, EUR, "2024-01-01", "0.5"), (USD, EUR, "2024-01-03", "0.8")])
-        ledger = Ledger(prices).balance("2024-01-01", USD, 100).balance("2024-01-03", USD, -50).balance("2024-01-03", EUR, 5)
+        ledger = (
+            Ledger(prices).balance("2024-01-01", USD, 100).balance("2024-01-03", USD, -50).balance("2024-01-03", EUR, 5)
+        )
         books = ledger.run()
         assert codes(books) == []
         assert flows(books) == [("opening", D(50)), ("observed_change", D(-120)), ("opening", D(5))]

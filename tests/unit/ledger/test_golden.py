@@ -6,7 +6,6 @@ from decimal import Decimal as D
 import pytest
 
 from assets.ledger.identity import totals_at
-
 from tests.unit.ledger.ledgers import BTC, ETH, EUR, STOCK, USD, Ledger, book, codes, entries, flows, gains, held, lots
 
 CHF = "fiat:CHF"

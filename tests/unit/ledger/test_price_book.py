@@ -54,3 +54,19 @@ def test_value_is_known_from_the_later_of_price_and_rate() -> None:
     assert prices.valuation(EUR).unit_value(STOCK, NOON) is None
     assert prices.valuation(EUR).unit_value(STOCK, LATER) == 5
     assert prices.valuation(CHF).known_from(STOCK) is None
+
+
+def test_cross_through_another_base_currency_and_prices_of_another_instrument() -> None:
+    from assets.ledger.price_book import PriceBook
+
+    prices = PriceBook([Instrument(STOCK, pricing_instrument=ETH)], hubs=[EUR, CHF], with_token_quotes=False)
+    prices.add_rate("fiat:GBP", EUR, NOON, D(2))
+    prices.add_rate(EUR, CHF, NOON, D(3))
+    prices.add_price(STOCK, NOON, D(1), EUR)
+    prices.add_price(ETH, NOON, D(5), EUR)
+    prices.add_price(BTC, NOON, D(7), ETH)
+    assert prices.rate("fiat:GBP", CHF, LATER) == 6
+    assert prices.rate_known_from("fiat:GBP", CHF) == NOON
+    assert prices.valuation(CHF).unit_value(STOCK, LATER) == 15
+    assert prices.valuation(CHF).unit_value(BTC, LATER) is None
+    assert prices.valuation(CHF).known_from(BTC) is None

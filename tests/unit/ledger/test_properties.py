@@ -23,7 +23,12 @@ def price_books(draw: Callable[..., D]) -> object:
     """A price every day or so; NEW has its first price in the middle, the dollar's rate may begin late."""
     value = st.decimals(min_value="0.5", max_value="300", places=2)
     prices = []
-    for instrument, currency, first in ((BTC, USD, 1), (ETH, EUR, 1), (STOCK, USD, 1), (NEW, USD, draw(st.integers(1, 11)))):
+    for instrument, currency, first in (
+        (BTC, USD, 1),
+        (ETH, EUR, 1),
+        (STOCK, USD, 1),
+        (NEW, USD, draw(st.integers(1, 11))),
+    ):
         prices += [(instrument, f"2024-01-{day:02}", draw(value), currency) for day in range(first, 12, 2)]
     rate_from = draw(st.integers(1, 4))
     rates = [
@@ -74,7 +79,11 @@ def rows(draw: Callable[..., object]) -> list[Row]:
             (when, "SWAP_IN", other, D(str(draw(AMOUNTS))), {**fields, "group_id": group}),
         ]
     if kind == "TRANSFER":
-        into = {"group_id": group, "account": "b" if account == "a" else "a", "portfolio": draw(st.sampled_from(["p", "q"]))}
+        into = {
+            "group_id": group,
+            "account": "b" if account == "a" else "a",
+            "portfolio": draw(st.sampled_from(["p", "q"])),
+        }
         out = (when, "TRANSFER_OUT", asset, quantity, {**fields, "group_id": group})
         received = quantity * D(str(draw(st.sampled_from(["1", "0.99", "1.01"]))))
         return [out, (when, "TRANSFER_IN", asset, received, into)] if draw(st.booleans()) else [out]
@@ -94,7 +103,11 @@ def test_value_is_conserved_and_lots_sum_to_balances(
     ledger = Ledger(prices, **choices).portfolio("q", base=USD, **choices)  # type: ignore[arg-type]
     for event in events:
         for when, kind, instrument, quantity, fields in event:
-            if cash_mode == "implicit" and kind in ("DEPOSIT", "WITHDRAWAL", "OPENING") and instrument.startswith("fiat"):
+            if (
+                cash_mode == "implicit"
+                and kind in ("DEPOSIT", "WITHDRAWAL", "OPENING")
+                and instrument.startswith("fiat")
+            ):
                 continue
             ledger.add(when, kind, instrument, quantity, **fields)
     for books in ledger.run_all():
@@ -129,7 +142,9 @@ def test_all_methods_agree_once_all_is_sold(buys: list[tuple[D, D]], sales: list
 @settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_file_order_of_distinct_stamps_does_not_matter(data: st.DataObject) -> None:
-    kinds = data.draw(st.lists(st.tuples(st.sampled_from(["BUY", "SELL", "DEPOSIT", "WITHDRAWAL"]), AMOUNTS), max_size=8))
+    kinds = data.draw(
+        st.lists(st.tuples(st.sampled_from(["BUY", "SELL", "DEPOSIT", "WITHDRAWAL"]), AMOUNTS), max_size=8)
+    )
     stamped = [(f"2024-01-02T{hour:02}:00:00", *event) for hour, event in enumerate(kinds)]
     shuffled = data.draw(st.permutations(stamped))
     results = []

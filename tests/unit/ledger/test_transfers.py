@@ -127,9 +127,7 @@ def test_missing_part_of_a_transfer_arrives_flagged_at_zero_cost_as_an_inflow() 
 
 class TestBetweenPortfolios:
     def two(self, base: str = EUR) -> Ledger:
-        prices = book(
-            [(BTC, "2024-01-01", 100, EUR), (BTC, "2024-01-05", 200, EUR)], [(USD, EUR, "2024-01-01", "0.5")]
-        )
+        prices = book([(BTC, "2024-01-01", 100, EUR), (BTC, "2024-01-05", 200, EUR)], [(USD, EUR, "2024-01-01", "0.5")])
         ledger = Ledger(prices, cash_mode="implicit").portfolio("q", base=base, cash_mode="implicit")
         return ledger.add("2024-01-01", "BUY", BTC, 2, price=90, currency=EUR)
 

@@ -1,5 +1,15 @@
 -- The observed balances of the portfolios that this run computes.
 {{ config(materialized='view') }}
-select balances.*
+select
+    balances.portfolio_id,
+    balances.account_id,
+    balances.instrument_id,
+    balances.balance_at,
+    balances.is_date_only,
+    balances.balance_date,
+    balances.quantity,
+    balances.cost_base,
+    balances.batch_id,
+    balances.line
 from {{ ref('stg_balances') }} as balances
 inner join ops.run_scope as scope on balances.portfolio_id = scope.portfolio_id

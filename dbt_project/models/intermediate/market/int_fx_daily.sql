@@ -60,7 +60,7 @@ crossed as (
         on first_leg.quote = second_leg.currency and first_leg.fx_date = second_leg.fx_date
     where
         first_leg.currency <> second_leg.quote
-        and second_leg.quote in (select hubs.hub from hubs)
+        and second_leg.quote in (select targets.hub from hubs as targets)
     order by first_leg.currency, second_leg.quote, first_leg.fx_date, (hubs.hub = 'fiat:USD') desc, hubs.hub
 
 ),

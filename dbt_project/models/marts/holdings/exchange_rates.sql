@@ -4,11 +4,11 @@ with
 marked as (
 
     select
-        rates.*,
-        lag(rated_at) over by_day is distinct from rated_at or lag(rate) over by_day is distinct from rate as is_new
-    from {{ ref('int_fx_daily') }} as rates
+        currency, quote, fx_date, rate, rated_at, batch_id, line,
+        lag(rated_at) over (partition by currency, quote order by fx_date) as rated_before,
+        lag(rate) over (partition by currency, quote order by fx_date) as rate_before
+    from {{ ref('int_fx_daily') }}
     where quote = 'fiat:USD' or quote in (select base_currency from {{ ref('int_portfolios') }})
-    window by_day as (partition by currency, quote order by fx_date)
 
 )
 
@@ -17,4 +17,4 @@ select
     lead(fx_date) over (partition by currency, quote order by fx_date) as valid_to,
     rate, rated_at, batch_id, line
 from marked
-where is_new
+where rated_before is null or rated_before <> rated_at or rate_before <> rate

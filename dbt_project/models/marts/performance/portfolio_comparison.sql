@@ -152,23 +152,25 @@ select
     period_type,
     period_start,
     period_end,
-    return_difference,
-    case when observations >= 2 then deviation_difference * sqrt(annualization_days) end as tracking_error,
-    case when observations >= 20 and deviation_other > 1e-12 then slope end as beta,
+    {{ rounded("return_difference") }} as return_difference,
+    case
+        when observations >= 2 then {{ rounded("deviation_difference * sqrt(annualization_days)") }}
+    end as tracking_error,
+    case when observations >= 20 and deviation_other > 1e-12 then {{ rounded("slope") }} end as beta,
     case
         when observations >= 20 and deviation_other > 1e-12
-            then
-                (
-                    mean_own - risk_free_rate / annualization_days
-                    - slope * (mean_other - risk_free_rate / annualization_days)
-                ) * annualization_days
+            then {{ rounded(
+                "(mean_own - risk_free_rate / annualization_days"
+                ~ " - slope * (mean_other - risk_free_rate / annualization_days)) * annualization_days"
+            ) }}
     end as alpha,
     case
-        when observations >= 20 and deviation_other > 1e-12 and deviation_own > 1e-12 then correlation
+        when observations >= 20 and deviation_other > 1e-12 and deviation_own > 1e-12
+            then {{ rounded("correlation") }}
     end as correlation,
     case
         when observations >= 20 and deviation_difference > 1e-12
-            then mean_difference / deviation_difference * sqrt(annualization_days)
+            then {{ rounded("mean_difference / deviation_difference * sqrt(annualization_days)") }}
     end as information_ratio,
     observations::integer as observations,
     nullif(concat_ws(

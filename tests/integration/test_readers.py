@@ -1,0 +1,126 @@
+"""What readers see while a run works, and what is left after one was killed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from assets.warehouse.database import connect
+from tests.integration.test_pipeline import two_portfolios
+from tests.pipeline_runs import marts, one, rows, run
+
+#: Marts that every publication touches, asked in one snapshot.
+SNAPSHOT = """
+    select
+        (select max(publication_id) from marts.publications),
+        (select sum(quantity) from marts.open_lots where portfolio_id = 'other'),
+        (select balance from marts.portfolio_assets where portfolio_id = 'other'),
+        (select round(value_base, 2) from marts.portfolio_daily where portfolio_id = 'other' order by valuation_date desc limit 1),
+        (select round(value_usd, 2) from marts.portfolio_allocation where portfolio_id = 'other' and dimension = 'asset')
+"""
+
+
+def test_a_polling_reader_sees_one_publication_at_a_time(database_url: str, tmp_path: Path) -> None:
+    run(two_portfolios(tmp_path / "inputs"), database_url, tmp_path / "home")
+    seen: set[tuple[object, ...]] = set()
+    errors: list[BaseException] = []
+    finished = threading.Event()
+
+    def poll() -> None:
+        with connect(database_url, autocommit=True) as connection:
+            while not finished.is_set():
+                try:
+                    seen.add(tuple(connection.execute(SNAPSHOT.encode()).fetchone() or ()))
+                except psycopg.Error as error:  # pragma: no cover -- the failure that this test looks for
+                    errors.append(error)
+                time.sleep(0.05)
+
+    reader = threading.Thread(target=poll)
+    reader.start()
+    more = ["other,main,2024-01-09,BUY,etf:SPY,2,108,,USD,,,,,b3"]
+    outcome = run(two_portfolios(tmp_path / "inputs", extra=more), database_url, tmp_path / "home")
+    time.sleep(0.2)
+    finished.set()
+    reader.join()
+
+    assert errors == []
+    assert outcome.summary["publication_id"] == 2
+    assert seen == {(1, 1, 1, 110, 110), (2, 3, 3, 330, 330)}
+
+
+def test_a_repeatable_read_snapshot_keeps_its_publication(database_url: str, tmp_path: Path) -> None:
+    run(two_portfolios(tmp_path / "inputs"), database_url, tmp_path / "home")
+    with connect(database_url) as connection:
+        connection.execute("set transaction isolation level repeatable read")
+        before = connection.execute(SNAPSHOT.encode()).fetchone()
+        more = ["other,main,2024-01-09,BUY,etf:SPY,2,108,,USD,,,,,b3"]
+        run(two_portfolios(tmp_path / "inputs", extra=more), database_url, tmp_path / "home")
+        assert connection.execute(SNAPSHOT.encode()).fetchone() == before
+    assert one(database_url, "select sum(quantity) from marts.open_lots where portfolio_id = 'other'") == 3
+
+
+def _run_until_killed(inputs: Path, url: str, home: Path) -> None:
+    run(inputs, url, home)
+
+
+@pytest.mark.parametrize("stage", ["ledger", "publication"])
+def test_kill_in_the_middle_leaves_the_last_publication(stage: str, database_url: str, tmp_path: Path) -> None:
+    run(two_portfolios(tmp_path / "inputs"), database_url, tmp_path / "home")
+    before = marts(database_url)
+    more = ["other,main,2024-01-09,BUY,etf:SPY,2,108,,USD,,,,,b3"]
+    inputs = two_portfolios(tmp_path / "inputs", extra=more)
+    # a lock on what the stage writes makes it wait at a known place, and there it dies
+    table = {"ledger": "intermediate.ledger_positions", "publication": "history.portfolio_daily"}[stage]
+
+    with connect(database_url) as blocker:
+        blocker.execute(f"lock table {table} in share mode".encode())
+        victim = multiprocessing.get_context("spawn").Process(
+            target=_run_until_killed, args=(inputs, database_url, tmp_path / "home")
+        )
+        victim.start()
+        assert victim.pid is not None
+        _wait_for_lock(database_url, table)
+        os.kill(victim.pid, signal.SIGKILL)
+        victim.join()
+        assert marts(database_url) == before
+    _wait_for_release(database_url)
+
+    assert marts(database_url) == before
+    assert rows(database_url, "select count(*) from ops.publications") == [(1,)]
+    again = run(inputs, database_url, tmp_path / "home")
+    assert again.summary["status"] == "published", again.messages
+    assert one(database_url, "select sum(quantity) from marts.open_lots where portfolio_id = 'other'") == 3
+    assert one(database_url, "select count(*) from ops.runs where status = 'running'") == 0
+
+
+def _wait_for_lock(url: str, table: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        waiting = one(url, "select count(*) from pg_locks where relation = %s::regclass and not granted", table)
+        if waiting:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"the run never came to {table}")
+
+
+def _wait_for_release(url: str, seconds: float = 30) -> None:
+    """The killed run's sessions live on until the server notices; the pipeline's lock goes with them."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if (
+            one(
+                url,
+                "select count(*) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())",
+            )
+            == 0
+        ):
+            return
+        time.sleep(0.2)
+    raise AssertionError("the killed run still holds its lock")
