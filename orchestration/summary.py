@@ -30,7 +30,7 @@ def print_summary(conn: Connection) -> None:
     console.print(_table(listed[:_SHOWN], f"Publication {number}, as of {as_of:%Y-%m-%d %H:%M} UTC"))
     if len(listed) > _SHOWN:
         console.print(f"and {len(listed) - _SHOWN} more in marts.portfolio_performance", style="dim")
-    console.print(f"checks: {passed} passed, {warned} not passed; portfolios held: {held}")
+    console.print(f"checks: {passed} passed, {warned} warned; portfolios held: {held}")
     for check, partition, offenders, step in conn.execute(
         "select check_name, partition, split_part(first_offenders, E'\\n', 1), next_step from marts.data_quality"
         " where not passed and severity <> 'info' order by severity, check_name, partition limit 8"

@@ -143,6 +143,10 @@ class Books(Holdings):
         elif quantity and self.is_implicit and is_fiat(currency):
             self.flow(kind, account, currency, None if value is None else -value)
         elif quantity:
+            if currency == self.base and value is not None and value != quantity:
+                # base money is worth what it is: what a dealer's rate gives above the market's is a currency gain
+                self.enter("realized_currency", account, currency, quantity - value)
+                value = quantity
             self.receive(account, currency, quantity, value, role=role)
 
     def charge(self, account: str, instrument: str, quantity: Decimal, role: str) -> Decimal:

@@ -8,9 +8,9 @@ from decimal import Decimal
 from heapq import heappop
 
 from assets.ledger.books import Books
-from assets.ledger.holdings import Position, State
 from assets.ledger.lots import Location, Lot
 from assets.ledger.model import ONE, ZERO, LotRow, PositionRow
+from assets.ledger.positions import Position, State
 from assets.ledger.postings import total
 
 # Half a cent: the remainder of quantity x price in an export is no debt.

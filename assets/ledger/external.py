@@ -11,6 +11,7 @@ trace but their row.
 from decimal import Decimal
 
 from assets.ledger.books import Books
+from assets.ledger.lots import round_units
 from assets.ledger.model import ZERO, Transaction, is_fiat
 from assets.ledger.postings import total
 from assets.ledger.trades import explicit_value, lot_rate, money_rate, third_fee
@@ -66,7 +67,7 @@ def split(books: Books, t: Transaction) -> None:
         position.quantity = position.pool.scale(position.location, ratio, held)
     elif position.shorts:
         for lot in position.shorts:
-            lot.quantity *= ratio
+            lot.quantity = round_units(lot.quantity * ratio)
         position.quantity = -total(lot.quantity for lot in position.shorts)
     books.dirty.add(position)
     books.record(t, None)

@@ -6,65 +6,15 @@ here: external flows and money (books), transaction types (trades, income, trans
 Each movement keeps `cost_change` and the entries in step, so that a mistake anywhere shows in `settle`.
 """
 
-from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from heapq import heappush
 
 from assets.ledger.lots import Location, Lot, Pool, dust_limit
 from assets.ledger.model import ONE, ZERO, DisposalRow, Portfolio, is_fiat
+from assets.ledger.positions import Position, merge_parts
 from assets.ledger.postings import Clock, Postings, total
 from assets.ledger.price_book import Valuation
-
-State = tuple[Decimal, Decimal | None, Decimal | None]
-
-
-class Position:
-    """Units of one instrument in one account.
-
-    Attributes:
-        siblings: the positions that share the pool, this one included.
-        shorts: lots opened by sales of what was not held (for money: the debt).
-        incoming: legs that bring units here and have not been carried out yet; run when units are short.
-        state: what the last row of the position says, valid from `since`.
-    """
-
-    __slots__ = (
-        "account",
-        "decimals",
-        "incoming",
-        "instrument",
-        "is_base_cash",
-        "is_fiat",
-        "is_observed",
-        "is_reported",
-        "location",
-        "opened",
-        "pool",
-        "quantity",
-        "shorts",
-        "siblings",
-        "since",
-        "state",
-    )
-
-    def __init__(self, account: str, instrument: str, pool: Pool, siblings: "list[Position]") -> None:
-        self.account = account
-        self.instrument = instrument
-        self.location: Location = (account, instrument)
-        self.pool = pool
-        self.siblings = siblings
-        self.quantity = ZERO
-        self.shorts: list[Lot] = []
-        self.is_fiat = is_fiat(instrument)
-        self.is_base_cash = False
-        self.is_observed = False
-        self.is_reported = False
-        self.decimals: int | None = None
-        self.incoming: list[Callable[[], None]] = []
-        self.opened: tuple[datetime, str, str | None] | None = None
-        self.state: State | None = None
-        self.since = date.min
 
 
 class Holdings(Postings):
@@ -256,7 +206,7 @@ class Holdings(Postings):
         """
         if proceeds is None and any(part.is_counted and not part.is_missing and not part.is_short for part in parts):
             proceeds = total(part.cost for part in parts if part.cost is not None)
-        merged = _merge(parts)
+        merged = merge_parts(parts)
         units = total(part.quantity for part in merged)
         if sale_fx is None:
             sale_fx = self.quote_rate(instrument)
@@ -377,10 +327,11 @@ class Holdings(Postings):
             quantity -= part.quantity
             cost = None if cost is None or paid is None else cost - paid
             position.quantity += part.quantity
+            if whole_cost is None or not part.is_counted:
+                self.cross(account, instrument)
             if part.is_counted and part.cost is not None:
                 self.cost_change += part.cost
             else:
-                self.cross(account, instrument)
                 part.cost = paid if part.cost is None else part.cost
             if paid is None or part.cost is None:
                 continue
@@ -402,7 +353,7 @@ class Holdings(Postings):
         return quantity, cost
 
     def _cover_number(self, lot_id: str) -> str:
-        """Tells several covers of one short lot by one event apart (lots that arrive together); the first needs none."""
+        """Tells several covers of one short lot by one event apart (lots that arrive together)."""
         count = self._covers.get((self.event_id, lot_id), 0) + 1
         self._covers[self.event_id, lot_id] = count
         return "" if count == 1 else f"-{count}"
@@ -442,17 +393,3 @@ class Holdings(Postings):
                 self.source,
             )
         )
-
-
-def _merge(parts: list[Lot]) -> list[Lot]:
-    """Join parts of one lot, so that a disposal has one row for each lot."""
-    if len(parts) < 2:
-        return parts
-    merged: dict[tuple[str, bool], Lot] = {}
-    for part in parts:
-        first = merged.get((part.lot_id, part.is_counted))
-        if first is None:
-            merged[part.lot_id, part.is_counted] = part
-        else:
-            first.absorb(part)
-    return list(merged.values())

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 
-from assets.ledger.model import ONE, ZERO
+from assets.ledger.model import LEDGER_CONTEXT, ONE, ZERO
 
 Location = tuple[str, str]
 """Account and instrument."""
@@ -31,6 +31,12 @@ def dust_limit(quantity: Decimal, decimals: int | None) -> Decimal:
         unit = ONE.scaleb(-decimals)
         return max(limit, unit * Decimal("0.5"))
     return limit
+
+
+def round_units(quantity: Decimal) -> Decimal:
+    """Units after a multiplication or division, on a grid of 1e-30, on which sums of lots are exact."""
+    places = min(30, LEDGER_CONTEXT.prec - 1 - max(quantity.adjusted(), 0))
+    return round(quantity, places)
 
 
 class Lot:
@@ -189,16 +195,16 @@ class Pool:
         scaled = ZERO
         if len(held) <= 1:
             for lot in self.lots:
-                lot.quantity *= ratio
+                lot.quantity = round_units(lot.quantity * ratio)
                 scaled += lot.quantity
-            self.quantity_at_fx *= ratio
+            self.quantity_at_fx = sum((lot.quantity * lot.fx for lot in self.lots if lot.is_counted and lot.fx), ZERO)
             self._rerank()
             return scaled
         parts = list(self.assign(held))
         if self.method == "ACB":
             for lot, place, quantity in parts:
                 if place == location:
-                    grown = quantity * (ratio - 1)
+                    grown = round_units(quantity * (ratio - 1))
                     lot.quantity += grown
                     scaled += quantity + grown
                     if lot.is_counted and lot.fx is not None:
@@ -211,7 +217,7 @@ class Pool:
             part = lot if quantity == lot.quantity else lot.split(quantity)
             part.location = place
             if place == location:
-                part.quantity *= ratio
+                part.quantity = round_units(part.quantity * ratio)
                 scaled += part.quantity
             self.add(part)
         return scaled

@@ -66,7 +66,7 @@ class Portfolio:
 class Instrument:
     """Reference data of one instrument as far as the ledger needs it.
 
-    `pricing_instrument` names whose prices value it; without one, its own if it has any, else its canonical instrument's.
+    `pricing_instrument` names whose prices value it; without one, its own if it has any, else the canonical's.
     """
 
     instrument_id: str

@@ -87,6 +87,7 @@ quoted as (
 select p.instrument_id, p.priced_at, p.price, p.currency
 from intermediate.int_price_points p
 join quoted using (instrument_id)
+where p.instrument_id not like 'rate:%'
 order by p.instrument_id, p.priced_at
 """
 

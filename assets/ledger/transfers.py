@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from assets.ledger.books import Books
-from assets.ledger.lots import Lot, dust_limit
+from assets.ledger.lots import Lot, dust_limit, round_units
 from assets.ledger.model import ZERO, Transaction, is_fiat
 from assets.ledger.postings import total
 from assets.ledger.trades import third_fee
@@ -104,7 +104,7 @@ def carry(books: Books, outs: list[Transaction], ins: list[Transaction]) -> None
     if given != received:
         left = received
         for lot in lots[:-1]:
-            lot.quantity = lot.quantity * received / given
+            lot.quantity = round_units(lot.quantity * received / given)
             left -= lot.quantity
         lots[-1].quantity = left  # the exact rest
     for t in ins:

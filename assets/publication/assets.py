@@ -42,7 +42,7 @@ def verdict(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[
     """Count what the gates said; nothing is computed here."""
     with context.resources.warehouse.connect() as conn:
         passed, warned = conn.execute(
-            "select count(*) filter (where passed), count(*) filter (where not passed)"
+            "select count(*) filter (where passed), count(*) filter (where not passed and severity <> 'info')"
             " from quality.check_results where run_id = %s",
             [context.run.run_id],
         ).fetchone()

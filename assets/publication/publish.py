@@ -60,7 +60,7 @@ def publish(conn: psycopg.Connection, run_id: str, specs: Sequence[MartSpec], in
                                       portfolios, held_portfolios, changed_rows, table_rows)
         select %(id)s, runs.run_id, runs.as_of, %(print)s,
                (select count(*) from history.data_quality where published_to is null and passed),
-               (select count(*) from history.data_quality where published_to is null and not passed),
+               (select count(*) from history.data_quality where published_to is null and not passed and severity <> 'info'),
                (select count(*) from history.portfolios where published_to is null and is_active and not is_held),
                (select count(*) from history.portfolios where published_to is null and is_held),
                %(changed)s, %(rows)s

@@ -157,7 +157,7 @@ def engine_version() -> str:
     digest = hashlib.sha256()
     for folder in ("assets", "dbt_project/models", "dbt_project/macros", "quality"):
         for path in sorted((root / folder).rglob("*")):
-            if path.suffix in {".py", ".sql", ".yml", ".csv"}:
+            if path.suffix in {".py", ".sql", ".yml", ".csv"} and not path.stem.endswith("_unit_tests"):
                 digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from assets.ledger.books import Books
 from assets.ledger.engine import process_user
 from assets.ledger.identity import daily_residuals
-from assets.ledger.model import Balance, Instrument, Portfolio, Transaction, end_of_day
+from assets.ledger.model import LEDGER_CONTEXT, Balance, Instrument, Portfolio, Transaction, end_of_day
 from assets.ledger.price_book import PriceBook
 
 EUR, USD, BTC, ETH, STOCK = "fiat:EUR", "fiat:USD", "crypto:BTC", "crypto:ETH", "equity:AAA"
@@ -96,9 +96,10 @@ class Ledger:
     def run_all(self) -> list[Books]:
         rows = self.ordered()
         results = process_user(self.portfolios, rows, self.balances, self.prices)
-        for books in results:
-            check_identity(books)
-            check_lots(books)
+        with localcontext(LEDGER_CONTEXT):
+            for books in results:
+                check_identity(books)
+                check_lots(books)
         return results
 
     def run(self) -> Books:

@@ -103,3 +103,13 @@ def test_purchase_without_any_rate_counts_once_the_rate_is_known() -> None:
         [("deposit", None), ("first_valued", D(25)), ("first_valued", D(25))], key=str
     )
     assert lots(books, STOCK) == [(D(5), D(25))]
+
+
+def test_buying_base_money_at_a_dealers_rate_books_the_difference_as_currency() -> None:
+    ledger = Ledger(book([], RATES)).add("2024-01-01", "DEPOSIT", USD, 100)
+    ledger.add("2024-01-02", "BUY", EUR, 49, amount=100, currency=USD)  # the market would have given 50
+    books = ledger.run()
+    assert entries(books, "realized_currency") == -1
+    assert [
+        (row.instrument_id, row.quantity, row.cost_base) for row in books.positions_rows if row.valid_to is None
+    ] == [(EUR, 49, 49)]

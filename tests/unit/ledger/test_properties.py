@@ -90,7 +90,7 @@ def rows(draw: Callable[..., object]) -> list[Row]:
     return [(when, kind, asset, quantity, fields)]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     price_books(), st.lists(rows(), max_size=14), METHODS, st.sampled_from(["account", "portfolio"]),
     st.sampled_from(["ledger", "implicit"]), st.booleans(),

@@ -1,0 +1,128 @@
+"""The ledger's reading and writing, on a real database."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from assets.ledger.store import TABLES, run_ledger
+from assets.warehouse.database import Connection, connect
+
+# The shapes that the market models hand to the ledger; only what the ledger reads.
+INPUTS = """
+create table intermediate.int_instruments (instrument_id text, quote_currency text, canonical_instrument text,
+    decimals integer, pricing_instrument_id text);
+create table intermediate.int_portfolios (portfolio_id text, user_id text, base_currency text, cost_basis text,
+    lot_scope text, cash_mode text, allow_short boolean);
+create table intermediate.int_transactions (sequence bigint, transaction_id text, portfolio_id text, account_id text,
+    executed_at timestamptz, is_date_only boolean, executed_date date, type text, instrument_id text, quantity ops.amount,
+    price ops.amount, amount ops.amount, currency text, fx_rate ops.amount, cash_account text, fee ops.amount,
+    fee_currency text, tax ops.amount, group_id text, external_id text, note text, batch_id bigint, line integer);
+create table intermediate.int_balances (portfolio_id text, account_id text, instrument_id text, balance_at timestamptz,
+    is_date_only boolean, balance_date date, quantity ops.amount, cost_base ops.amount, batch_id bigint, line integer);
+create table intermediate.int_price_points (instrument_id text, priced_at timestamptz, price ops.amount, currency text);
+create table intermediate.int_fx_points (currency text, quote text, rated_at timestamptz, rate ops.amount);
+
+insert into intermediate.int_instruments values
+    ('crypto:BTC', 'fiat:USD', 'crypto:BTC', 8, 'crypto:BTC'), ('fiat:USD', 'fiat:USD', 'fiat:USD', null, 'fiat:USD'),
+    ('fiat:EUR', 'fiat:EUR', 'fiat:EUR', null, 'fiat:EUR');
+insert into intermediate.int_portfolios values
+    ('p', 'alice', 'fiat:EUR', 'FIFO', 'account', 'ledger', false),
+    ('q', 'alice', 'fiat:EUR', 'FIFO', 'account', 'ledger', false),
+    ('poor', 'bob', 'fiat:EUR', 'FIFO', 'account', 'ledger', false),
+    ('seen', 'carol', 'fiat:EUR', 'FIFO', 'account', 'ledger', false),
+    ('empty', 'dave', 'fiat:EUR', 'FIFO', 'account', 'ledger', false);
+insert into intermediate.int_price_points values
+    ('crypto:BTC', '2024-01-01T23:59:59.999999Z', 100, 'fiat:USD'), ('crypto:BTC', '2024-01-03T12:00:00Z', 200, 'fiat:USD');
+insert into intermediate.int_fx_points values
+    ('fiat:USD', 'fiat:EUR', '2024-01-01T00:00:00Z', 0.5), ('fiat:EUR', 'fiat:USD', '2024-01-01T00:00:00Z', 2);
+insert into intermediate.int_balances values
+    ('seen', 'w', 'crypto:BTC', '2024-01-02T00:00:00Z', true, '2024-01-02', 3, null, 1, 1);
+"""
+ROW = """
+insert into intermediate.int_transactions (sequence, transaction_id, portfolio_id, account_id, executed_at, is_date_only,
+    executed_date, type, instrument_id, quantity, price, currency, group_id, batch_id, line)
+values (%s, %s, %s, 'a', %s, false, (%s::timestamptz at time zone 'UTC')::date, %s, %s, %s, %s, %s, %s, 1, %s)
+"""
+TRANSACTIONS = [
+    ("p", "2024-01-02T10:00:00Z", "DEPOSIT", "fiat:EUR", "1000", None, None, None),
+    ("poor", "2024-01-02T10:30:00Z", "BUY", "crypto:BTC", "1", "100", "fiat:USD", None),
+    ("p", "2024-01-02T11:00:00Z", "BUY", "crypto:BTC", "2", "100", "fiat:EUR", None),
+    ("p", "2024-01-03T13:00:00Z", "SELL", "crypto:BTC", "0.5", "220", "fiat:EUR", None),
+    ("p", "2024-01-03T23:30:00+00:00", "TRANSFER_OUT", "crypto:BTC", "1", None, None, "g"),
+    ("q", "2024-01-03T23:40:00+00:00", "TRANSFER_IN", "crypto:BTC", "1", None, None, "g"),
+]
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[Connection]:
+    with connect(database_url) as opened:
+        opened.execute(INPUTS)
+        for number, (portfolio, when, kind, instrument, quantity, price, currency, group) in enumerate(TRANSACTIONS, 1):
+            row = (
+                number,
+                f"t{number}",
+                portfolio,
+                when,
+                when,
+                kind,
+                instrument,
+                quantity,
+                price,
+                currency,
+                group,
+                number,
+            )
+            opened.execute(ROW, row)
+        yield opened
+
+
+def rows(connection: Connection, query: str) -> list[tuple[object, ...]]:
+    return list(connection.execute(query))
+
+
+def test_scope_is_processed_and_written(connection: Connection) -> None:
+    summary = run_ledger(connection)
+    assert (summary.portfolios, summary.transactions, summary.held) == (5, 6, {"poor"})
+    assert summary.issues == {"negative_cash": 1}
+    for table in TABLES:
+        assert rows(connection, f"select count(*) from intermediate.ledger_{table}") == [(summary.rows[table],)]
+    assert "6 transactions of 5 portfolios" in str(summary)
+    positions = """
+        select instrument_id, valid_from::text, valid_to::text, quantity, quantity_at_cost_fx, cost_base, flow_basis
+        from intermediate.ledger_positions where portfolio_id = 'p' order by 1, 2
+    """
+    assert rows(connection, positions) == [
+        ("crypto:BTC", "2024-01-02", "2024-01-03", 2, 1, 200, "ledger"),
+        ("crypto:BTC", "2024-01-03", None, Decimal("0.5"), Decimal("0.25"), 50, "ledger"),
+        ("fiat:EUR", "2024-01-02", "2024-01-03", 800, 800, 800, "ledger"),
+        ("fiat:EUR", "2024-01-03", None, 910, 910, 910, "ledger"),
+    ]
+    disposal = "select lot_id, disposed_at, proceeds_base, cost_base, gain_base from intermediate.ledger_disposals"
+    [(lot_id, disposed_at, *amounts)] = rows(connection, disposal)
+    assert (lot_id, amounts) == ("lot-t3", [110, 50, 60])
+    assert str(disposed_at) == "2024-01-03 13:00:00+00:00"
+    lots = "select portfolio_id, lot_id, quantity, cost_base, acquired_at::date::text from intermediate.ledger_lots"
+    assert ("q", "lot-t3", 1, 100, "2024-01-02") in rows(connection, lots)
+    flows = "select portfolio_id, kind, amount_base from intermediate.ledger_flows order by portfolio_id, flow_id"
+    assert rows(connection, flows) == [
+        ("p", "deposit", 1000), ("p", "transfer_out", -100), ("q", "transfer_in", 100), ("seen", "opening", 150),
+    ]  # fmt: skip
+
+
+def test_a_second_run_replaces_the_first(connection: Connection) -> None:
+    first = run_ledger(connection)
+    before = rows(connection, "select * from intermediate.ledger_entries order by 1, 2, 3, 4, 5, 6")
+    second = run_ledger(connection)
+    assert first.rows == second.rows
+    assert rows(connection, "select * from intermediate.ledger_entries order by 1, 2, 3, 4, 5, 6") == before
+
+
+def test_results_are_flushed_in_slices_while_transactions_still_stream(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run_ledger(connection)
+    monkeypatch.setattr("assets.ledger.store.FLUSH_ROWS", 1)
+    monkeypatch.setattr("assets.ledger.store.FETCH_ROWS", 1)
+    sliced = run_ledger(connection)
+    assert sliced == whole
