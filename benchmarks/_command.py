@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestration.server_place import find_folder
+
 _PROGRESS = re.compile(r"^\s+(?P<at>[0-9.]+) s  (?P<stage>\S+)\s+(?P<text>.*)$")
 _SAMPLE_SECONDS = 0.25
 _MIB = 1024.0
@@ -153,15 +155,12 @@ class _MemoryWatch:
             self.server_peak = max(self.server_peak, anonymous + shared)
 
     def _server_pids(self) -> list[int]:
-        # the place of the data depends on the user, so it is looked for
-        for found in (*self._home.glob("**/postmaster.pid"), *Path("/var/lib").glob("holdfast*/**/postmaster.pid")):
-            try:
-                postmaster = int(found.read_text().split()[0])
-                children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-            except (OSError, ValueError, IndexError):
-                continue
-            return [postmaster, *map(int, children)]
-        return []
+        try:
+            postmaster = int((find_folder(self._home) / "data" / "postmaster.pid").read_text().split()[0])
+            children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        except (OSError, ValueError, IndexError):
+            return []
+        return [postmaster, *map(int, children)]
 
 
 def _status(pid: int) -> dict[str, float]:

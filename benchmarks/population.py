@@ -36,7 +36,7 @@ def write_inputs(folder: Path, portfolios: int, transactions: int, years: int, r
     entries = ["portfolio,account,executed_at,type,instrument,quantity,price,currency,fee,fee_currency,external_id"]
     for number in range(portfolios):
         base = BASES[number % 3]
-        kinds = ("fifo", "lifo", "hifo", "acb")
+        kinds = ("FIFO", "LIFO", "HIFO", "ACB")
         lines.append(
             f"- {{id: p{number}, user_id: u{number // 2}, base_currency: {base}, cost_basis: {kinds[number % 4]}, "
             "accounts: [{id: main, kind: manual}]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -27,7 +28,7 @@ def print_summary(conn: Connection) -> None:
         return
     number, as_of, passed, warned, held = publication
     listed = summary_table(conn)
-    console.print(_table(listed[:_SHOWN], f"Publication {number}, as of {as_of:%Y-%m-%d %H:%M} UTC"))
+    console.print(_table(listed[:_SHOWN], f"Publication {number}, as of {_moment(as_of)}"))
     if len(listed) > _SHOWN:
         console.print(f"and {len(listed) - _SHOWN} more in marts.portfolio_performance", style="dim")
     console.print(f"checks: {passed} passed, {warned} warned; portfolios held: {held}")
@@ -54,6 +55,13 @@ def _table(listed: list[dict[str, Any]], title: str) -> Table:
             str(row["state"]),
         )
     return table
+
+
+def _moment(as_of: datetime) -> str:
+    """Midnight exactly closes the day before."""
+    if as_of.time() == time():
+        return f"the end of {as_of - timedelta(days=1):%Y-%m-%d} UTC"
+    return f"{as_of:%Y-%m-%d %H:%M} UTC"
 
 
 def _money(value: Decimal | None, currency: str) -> str:

@@ -122,7 +122,7 @@ def _to_dagster(asset: dg.AssetKey, name: str, results: Sequence[CheckResult]) -
         severity=dg.AssetCheckSeverity.ERROR if holds else dg.AssetCheckSeverity.WARN,
         metadata={
             "failed_rows": sum(result.failed_rows for result in failed),
-            "limit": failed[0].threshold if failed else "kept",
+            "limit": results[0].threshold if results else "no row to check",
             "first_offenders": dg.MetadataValue.md("\n".join(lines) or "none"),
             "next_step": failed[0].next_step if failed else "nothing",
         },

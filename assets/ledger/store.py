@@ -62,7 +62,7 @@ order by b.balance_at, b.batch_id, b.line
 """
 _PORTFOLIOS = """
 select portfolio_id, user_id, base_currency, cost_basis, lot_scope, cash_mode, allow_short
-from intermediate.int_portfolios
+from intermediate.int_portfolios join ops.run_scope using (portfolio_id)
 order by user_id, portfolio_id
 """
 # The prices of what nobody in scope touches are not read.
