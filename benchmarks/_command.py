@@ -104,8 +104,14 @@ def _holdfast() -> str:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
-    return ours | {"HOLDFAST_HOME": str(home), "DO_NOT_TRACK": "1"}
+    dropped = ("HOLDFAST_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    # compiled modules of its own: the first command compiles, as after an install, the next ones find them
+    return kept | {
+        "HOLDFAST_HOME": str(home),
+        "PYTHONPYCACHEPREFIX": str(home.parent / "bytecode"),
+        "DO_NOT_TRACK": "1",
+    }
 
 
 def _shares(spans: dict[str, list[list[float]]], start: float, end: float) -> dict[str, float]:

@@ -58,13 +58,13 @@ def _timed(kind: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _import_timed(name: str, *args: Any) -> Any:
+def _import_timed(name: str, *args: Any, **keywords: Any) -> Any:
     if name in sys.modules or getattr(_depth, "is_inside", False):
-        return _import(name, *args)
+        return _import(name, *args, **keywords)
     _depth.is_inside = True
     begin = time.time()
     try:
-        return _import(name, *args)
+        return _import(name, *args, **keywords)
     finally:
         spans["imports"].append((begin, time.time()))
         _depth.is_inside = False

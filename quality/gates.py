@@ -161,6 +161,30 @@ GATES: tuple[Gate, ...] = (
             order by portfolio_id, valuation_date""",
     ),
     Gate(
+        name="numbers_are_finite",
+        stage="holdings",
+        reach="portfolio",
+        severity="error",
+        threshold="no NaN, no infinity",
+        description="Every value, flow, return and weight is a finite number or NULL.",
+        next_step="Report it with the portfolio's transactions: a model made a number that is none.",
+        # 'NaN' > 0 is true in PostgreSQL, so each is asked for by name
+        offenders="""
+            select portfolio_id, null, valuation_date || ': value ' || value_base || ', return ' || twr_return
+            from build.portfolio_daily
+            where value_base in ('NaN', 'Infinity', '-Infinity') or residual_base in ('NaN', 'Infinity', '-Infinity')
+               or inflow_base in ('NaN', 'Infinity', '-Infinity') or outflow_base in ('NaN', 'Infinity', '-Infinity')
+               or twr_return in ('NaN', 'Infinity', '-Infinity') or twr_index in ('NaN', 'Infinity', '-Infinity')
+               or drawdown in ('NaN', 'Infinity', '-Infinity') or usd_rate in ('NaN', 'Infinity', '-Infinity')
+            union all
+            select portfolio_id, instrument_id,
+                   'balance ' || balance || ', price ' || price_base || ', weight ' || weight
+            from build.portfolio_assets
+            where balance in ('NaN', 'Infinity', '-Infinity') or price_base in ('NaN', 'Infinity', '-Infinity')
+               or value_base in ('NaN', 'Infinity', '-Infinity') or weight in ('NaN', 'Infinity', '-Infinity')
+            order by 1""",
+    ),
+    Gate(
         name="days_are_complete",
         stage="holdings",
         reach="run",

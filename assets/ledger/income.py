@@ -7,6 +7,7 @@ Income is entered gross; the fee and tax kept back from it are entries of their 
 money is paid out at once (an outflow) and charges in money are paid from outside (an inflow).
 """
 
+from dataclasses import replace
 from decimal import Decimal
 
 from assets.ledger.books import Books
@@ -36,6 +37,16 @@ def cash_income(books: Books, t: Transaction) -> None:
     books.collect(t.money_account, currency, t.quantity, net, "income_paid_out", role="")
     _receipt(books, t, t.quantity, income, tax_base)
     books.record(t, income, fee_base, tax_base)
+
+
+def dividend_per_unit(books: Books, t: Transaction) -> None:
+    """DIVIDEND_PER_UNIT: a corporate action pays `quantity` for each unit held at the open of the ex-date, untaxed.
+
+    It comes before everything else of its day, so what is held now is what was held before the ex-date.
+    """
+    units = books.position(t.account_id, t.instrument_id).quantity
+    if units > 0:
+        cash_income(books, replace(t, type="DIVIDEND", quantity=units * t.quantity))
 
 
 def income_in_kind(books: Books, t: Transaction) -> None:

@@ -54,6 +54,9 @@ class PerformanceSummary:
     days: int
     rows: int
 
+    def __str__(self) -> str:
+        return f"{self.rows} periods of {self.portfolios} portfolios over {self.days:,} days"
+
 
 def run_performance(conn: Connection, as_of_date: date) -> PerformanceSummary:
     """Replace intermediate.performance by the standard periods of every portfolio in build.portfolio_daily.

@@ -60,7 +60,8 @@ def publish(conn: psycopg.Connection, run_id: str, specs: Sequence[MartSpec], in
                                       portfolios, held_portfolios, changed_rows, table_rows)
         select %(id)s, runs.run_id, runs.as_of, %(print)s,
                (select count(*) from history.data_quality where published_to is null and passed),
-               (select count(*) from history.data_quality where published_to is null and not passed and severity <> 'info'),
+               (select count(*) from history.data_quality
+                where published_to is null and not passed and severity <> 'info'),
                (select count(*) from history.portfolios where published_to is null and is_active and not is_held),
                (select count(*) from history.portfolios where published_to is null and is_held),
                %(changed)s, %(rows)s
@@ -80,8 +81,17 @@ def publish(conn: psycopg.Connection, run_id: str, specs: Sequence[MartSpec], in
 
 def _carry_over(conn: psycopg.Connection, spec: MartSpec, publication_id: int) -> int:
     history, build = sql.Identifier("history", spec.name), sql.Identifier("build", spec.name)
+    names = sql.SQL(", ").join(map(sql.Identifier, spec.column_names))
     same_key = _conjunction("b", "h", spec.key)
     reach_h, reach_b = _reach(spec, "h"), _reach(spec, "b")
+    if not _has_current(conn, spec.name):
+        # nothing to compare with; the candidates keep their order, in which the indexes fill fastest
+        return conn.execute(
+            sql.SQL("insert into {} ({}, published_from) select {}, %s from {} as b where {}").format(
+                history, names, _row("b", spec.column_names), build, reach_b
+            ),
+            [publication_id],
+        ).rowcount
     compared = spec.compared
     same_values: sql.Composable = sql.SQL("true")
     if compared:
@@ -101,7 +111,6 @@ def _carry_over(conn: psycopg.Connection, spec: MartSpec, publication_id: int) -
         ).format(history, reach_h, kept, build, same_key, same_values),
         [publication_id],
     ).rowcount
-    names = sql.SQL(", ").join(map(sql.Identifier, spec.column_names))
     opened = conn.execute(
         sql.SQL(
             "insert into {} ({}, published_from) select {}, %s from {} as b where {} and not exists"
@@ -110,6 +119,11 @@ def _carry_over(conn: psycopg.Connection, spec: MartSpec, publication_id: int) -
         [publication_id],
     ).rowcount
     return max(closed, opened)
+
+
+def _has_current(conn: psycopg.Connection, name: str) -> bool:
+    query = sql.SQL("select exists (select 1 from {} where published_to is null)")
+    return conn.execute(query.format(sql.Identifier("history", name))).fetchone() == (True,)
 
 
 def _reach(spec: MartSpec, alias: str) -> sql.Composable:

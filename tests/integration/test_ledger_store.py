@@ -31,7 +31,9 @@ insert into intermediate.int_portfolios values
     ('q', 'alice', 'fiat:EUR', 'FIFO', 'account', 'ledger', false),
     ('poor', 'bob', 'fiat:EUR', 'FIFO', 'account', 'ledger', false),
     ('seen', 'carol', 'fiat:EUR', 'FIFO', 'account', 'ledger', false),
-    ('empty', 'dave', 'fiat:EUR', 'FIFO', 'account', 'ledger', false);
+    ('empty', 'dave', 'fiat:EUR', 'FIFO', 'account', 'ledger', false),
+    ('elsewhere', 'erin', 'fiat:EUR', 'FIFO', 'account', 'ledger', false);
+insert into ops.run_scope select portfolio_id, '' from intermediate.int_portfolios where portfolio_id <> 'elsewhere';
 insert into intermediate.int_price_points values
     ('crypto:BTC', '2024-01-01T23:59:59.999999Z', 100, 'fiat:USD'), ('crypto:BTC', '2024-01-03T12:00:00Z', 200, 'fiat:USD');
 insert into intermediate.int_fx_points values

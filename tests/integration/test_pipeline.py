@@ -297,3 +297,29 @@ def test_nothing_looks_ahead(database_url: str, tmp_path: Path, home: Path) -> N
     assert outcome.summary["status"] == "published", outcome.messages
     assert one(database_url, "select max(valuation_date)::text from marts.portfolio_daily") == "2024-01-05"
     assert one(database_url, "select price_base from marts.portfolio_assets where portfolio_id = 'other'") == 104
+
+
+def test_corporate_actions_count_once(database_url: str, tmp_path: Path, home: Path) -> None:
+    """A split and a dividend of the instrument reach every account that held it; the owner's own row wins."""
+    folder = two_portfolios(tmp_path / "inputs", [100, 101, 102, 103, 52, 52.5, 53, 53.5, 54, 55])
+    (folder / "corporate_actions.csv").write_text(
+        "instrument,ex_date,kind,ratio,amount,currency\n"
+        "etf:SPY,2024-01-05,split,2:1,,\n"
+        "etf:SPY,2024-01-08,dividend,,0.50,USD\n"
+    )
+
+    outcome = run(folder, database_url, home)
+
+    assert outcome.summary["held_portfolios"] == [], outcome.messages
+    assert one(database_url, "select sum(quantity) from marts.open_lots where portfolio_id = 'other'") == 2
+    # `other` held 2 units at the ex-date; `cash-and-stock` booked its own dividend on 2024-01-05, within 10 days
+    assert rows(database_url, "select portfolio_id, amount_base from marts.income order by 1") == [
+        ("cash-and-stock", 7),
+        ("other", 1),
+    ]
+    # the benchmark's return undoes the split and adds the dividend: 2 x 55 / 100 and 0.50 on the way
+    basis = one(
+        database_url,
+        "select other_basis from marts.portfolio_comparison where other_kind = 'benchmark' and period_type = 'all'",
+    )
+    assert basis == "total_return"

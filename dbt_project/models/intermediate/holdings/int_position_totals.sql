@@ -1,51 +1,122 @@
 -- Sums over the positions of each portfolio and day: value, and the cost and acquisition-rate parts that split gain from currency.
-{{ config(indexes=[{'columns': ['portfolio_id', 'valuation_date'], 'unique': true}]) }}
+-- It goes portfolio by portfolio: the days of one fit into memory, all positions on all days would be sorted on disk.
+{{ config(
+    indexes=[{'columns': ['portfolio_id', 'valuation_date'], 'unique': true}],
+    pre_hook="create index if not exists ledger_positions_portfolio_id on {{ source('ledger', 'ledger_positions') }} (portfolio_id)"
+) }}
 with
 
-held as (
+-- inlined: a materialised list has no index, and each portfolio would read all of it
+positions as not materialized (
 
     select
-        positions.portfolio_id,
-        positions.instrument_id,
-        portfolios.base_currency,
-        days.day::date as valuation_date,
-        positions.quantity,
-        positions.quantity_at_cost_fx,
-        positions.cost_base,
-        positions.flow_basis
-    from {{ source('ledger', 'ledger_positions') }} as positions
-    inner join {{ ref('int_portfolios') }} as portfolios on positions.portfolio_id = portfolios.portfolio_id
-    cross join lateral generate_series(
-        positions.valid_from,
-        least(coalesce(positions.valid_to - 1, {{ run_as_of_date() }}), {{ run_as_of_date() }}),
-        interval '1 day'
-    ) as days (day)
+        ledger_positions.*,
+        least(coalesce(valid_to - 1, {{ run_as_of_date() }}), {{ run_as_of_date() }}) as last_date
+    from {{ source('ledger', 'ledger_positions') }} as ledger_positions
+
+),
+
+-- an instrument in several accounts counts once
+spread as (
+
+    select portfolio_id, instrument_id
+    from {{ source('ledger', 'ledger_positions') }}
+    group by portfolio_id, instrument_id
+    having min(account_id) <> max(account_id)
+
+),
+
+repeated as (
+
+    select
+        portfolio_id,
+        valuation_date,
+        sum(accounts - 1)::bigint as repetitions
+    from (
+        select positions.portfolio_id, positions.instrument_id, days.day::date as valuation_date, count(*) as accounts
+        from positions
+        inner join spread
+            on positions.portfolio_id = spread.portfolio_id and positions.instrument_id = spread.instrument_id
+        cross join lateral generate_series(positions.valid_from, positions.last_date, interval '1 day') as days (day)
+        group by positions.portfolio_id, positions.instrument_id, days.day
+    ) as counted
+    where accounts > 1
+    group by portfolio_id, valuation_date
+
+),
+
+chains as (
+
+    select positions.portfolio_id, days.day::date as valuation_date, count(distinct instruments.chain) as chains_held
+    from positions
+    inner join {{ ref('int_instruments') }} as instruments on positions.instrument_id = instruments.instrument_id
+    cross join lateral generate_series(positions.valid_from, positions.last_date, interval '1 day') as days (day)
+    where instruments.chain is not null
+    group by positions.portfolio_id, days.day
 
 )
 
 select
-    held.portfolio_id,
-    held.valuation_date,
-    sum(held.quantity * prices.price_base) as value_base,
-    sum(held.cost_base) filter (where prices.price_base is not null) as cost_base,
-    sum(held.quantity_at_cost_fx * prices.price) filter (where prices.price_base is not null) as value_at_cost_fx,
-    count(*) as positions_held,
-    count(prices.price_base) as positions_valued,
-    count(prices.price_base) filter (where prices.stale_reason is null) as positions_fresh,
-    count(distinct held.instrument_id) as instruments_held,
-    bool_or(prices.is_observed) as is_market_day,
-    bool_or(instruments.annualization_days = 365) as trades_daily,
-    bool_or(held.flow_basis = 'observed') as is_observed,
-    bool_or(prices.price is null) as is_price_missing,
-    bool_or(prices.price is not null and prices.price_base is null) as is_fx_missing,
-    bool_or(prices.stale_reason = 'stale_price') as is_price_stale,
-    bool_or(prices.stale_reason = 'stale_fx') as is_fx_stale,
-    count(distinct coalesce(instruments.chain, '')) filter (where instruments.chain is not null) as chains_held
-from held
-inner join {{ ref('int_instruments') }} as instruments on held.instrument_id = instruments.instrument_id
-left join {{ ref('int_price_base') }} as prices
-    on
-        held.instrument_id = prices.instrument_id
-        and held.base_currency = prices.base_currency
-        and held.valuation_date = prices.valuation_date
-group by held.portfolio_id, held.valuation_date
+    portfolios.portfolio_id,
+    totals.*,
+    totals.positions_held - coalesce(repeated.repetitions, 0) as instruments_held,
+    coalesce(chains.chains_held, 0) as chains_held
+from {{ ref('int_portfolios') }} as portfolios
+cross join
+    lateral (
+        select
+            held.valuation_date,
+            sum(positions.quantity * held.price_base) as value_base,
+            sum(positions.cost_base) filter (where held.price_base is not null) as cost_base,
+            sum(positions.quantity_at_cost_fx * held.price) filter (where held.price_base is not null)
+                as value_at_cost_fx,
+            count(*) as positions_held,
+            count(held.price_base) as positions_valued,
+            count(held.price_base) filter (where held.stale_reason is null) as positions_fresh,
+            bool_or(held.is_observed) as is_market_day,
+            bool_or(instruments.annualization_days = 365) as trades_daily,
+            bool_or(positions.flow_basis = 'observed') as is_observed,
+            bool_or(held.price is null) as is_price_missing,
+            bool_or(held.price is not null and held.price_base is null) as is_fx_missing,
+            bool_or(held.stale_reason = 'stale_price') as is_price_stale,
+            bool_or(held.stale_reason = 'stale_fx') as is_fx_stale
+        from positions
+        inner join {{ ref('int_instruments') }} as instruments on positions.instrument_id = instruments.instrument_id
+        cross join
+            lateral (
+                select prices.valuation_date, prices.price, prices.price_base, prices.is_observed, prices.stale_reason
+                from {{ ref('int_price_base') }} as prices
+                where
+                    prices.instrument_id = positions.instrument_id
+                    and prices.base_currency = portfolios.base_currency
+                    and prices.valuation_date between positions.valid_from and positions.last_date
+                union all
+                -- its days without a price; looked for one by one only where some are missing
+                select
+                    days.day::date as valuation_date, null as price, null as price_base, null as is_observed,
+                    null as stale_reason
+                from generate_series(positions.valid_from, positions.last_date, interval '1 day') as days (day)
+                where
+                    (
+                        select count(*)
+                        from {{ ref('int_price_base') }} as prices
+                        where
+                            prices.instrument_id = positions.instrument_id
+                            and prices.base_currency = portfolios.base_currency
+                            and prices.valuation_date between positions.valid_from and positions.last_date
+                    ) < positions.last_date - positions.valid_from + 1
+                    and not exists (
+                        select 1 from {{ ref('int_price_base') }} as prices
+                        where
+                            prices.instrument_id = positions.instrument_id
+                            and prices.base_currency = portfolios.base_currency
+                            and prices.valuation_date = days.day::date
+                    )
+            ) as held
+        where positions.portfolio_id = portfolios.portfolio_id
+        group by held.valuation_date
+    ) as totals
+left join
+    repeated
+    on portfolios.portfolio_id = repeated.portfolio_id and totals.valuation_date = repeated.valuation_date
+left join chains on portfolios.portfolio_id = chains.portfolio_id and totals.valuation_date = chains.valuation_date

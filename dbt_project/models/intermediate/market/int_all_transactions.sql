@@ -13,20 +13,21 @@ own as (
 
 ),
 
--- a split known for the instrument acts on each account that ever traded it, unless the owner booked it within 10 days
-corporate_splits as (
+-- a corporate action reaches each account that ever traded the instrument, unless the owner booked it within 10 days;
+-- the ledger knows what the account held then
+corporate_actions as (
 
     select
-        'split-' || accounts.portfolio_id || '-' || accounts.account_id || '-' || actions.instrument_id || '-'
-        || actions.ex_date as transaction_id,
+        concat_ws('-', actions.kind, accounts.portfolio_id, accounts.account_id, actions.instrument_id, actions.ex_date)
+            as transaction_id,
         accounts.portfolio_id,
         accounts.account_id,
         actions.ex_date::timestamp at time zone 'UTC' as executed_at,
-        true as is_date_only,
         actions.ex_date as executed_date,
-        'SPLIT' as type,
+        case when actions.kind = 'split' then 'SPLIT' else 'DIVIDEND_PER_UNIT' end as type,
         actions.instrument_id,
-        actions.ratio as quantity,
+        case when actions.kind = 'split' then actions.ratio else actions.amount end as quantity,
+        actions.currency,
         actions.batch_id,
         actions.line
     from {{ ref('stg_corporate_actions') }} as actions
@@ -34,11 +35,10 @@ corporate_splits as (
         select distinct portfolio_id, account_id, instrument_id from own
     ) as accounts on actions.instrument_id = accounts.instrument_id
     where
-        actions.kind = 'split'
-        and not exists (
+        not exists (
             select 1 from own
             where
-                own.type = 'SPLIT'
+                own.type = case when actions.kind = 'split' then 'SPLIT' else 'DIVIDEND' end
                 and own.portfolio_id = accounts.portfolio_id
                 and own.account_id = accounts.account_id
                 and own.instrument_id = actions.instrument_id
@@ -52,11 +52,11 @@ unioned as (
     select *, 1 as origin from own
     union all
     select
-        transaction_id, portfolio_id, account_id, executed_at, is_date_only, executed_date, type, instrument_id,
-        quantity, null as price, null as amount, null as currency, null as fx_rate, null as cash_account,
+        transaction_id, portfolio_id, account_id, executed_at, true as is_date_only, executed_date, type, instrument_id,
+        quantity, null as price, null as amount, currency, null as fx_rate, null as cash_account,
         null as fee, null as fee_currency, null as tax, null as group_id, null as external_id,
         'corporate action' as note, batch_id, line, '' as path, 0 as origin
-    from corporate_splits
+    from corporate_actions
 
 )
 

@@ -1,5 +1,5 @@
--- Daily price returns of instruments in the base currencies that ask for them, splits undone, on the last known prices.
-{{ config(tags=['measures']) }}
+-- Daily returns of instruments in the base currencies that ask for them: splits undone, known dividends added.
+{{ config(tags=['measures'], indexes=[{'columns': ['instrument_id', 'base_currency', 'valuation_date']}]) }}
 with
 
 asked as (
@@ -15,6 +15,29 @@ asked as (
 
 ),
 
+dividends as (
+
+    select instrument_id, ex_date, currency, sum(amount) as amount
+    from {{ ref('stg_corporate_actions') }}
+    where kind = 'dividend'
+    group by instrument_id, ex_date, currency
+
+),
+
+-- a split shows in the first price from its ex-date on, not in one that is carried over it
+splits as (
+
+    select splits.instrument_id, min(prices.valuation_date) as shown_date, splits.ex_date, splits.ratio
+    from {{ ref('int_splits') }} as splits
+    inner join {{ ref('int_price_daily') }} as prices
+        on
+            splits.instrument_id = prices.instrument_id
+            and prices.valuation_date >= splits.ex_date
+            and prices.is_observed
+    group by splits.instrument_id, splits.ex_date, splits.ratio
+
+),
+
 priced as (
 
     select
@@ -24,7 +47,13 @@ priced as (
         prices.is_observed,
         prices.price
         * case when prices.currency = asked.base_currency then 1 else fx.rate end
-        * coalesce(splits.ratio, 1) as price_base,
+        * coalesce(splits.ratio, 1)
+        -- a dividend without a rate leaves the day without a return
+        + case
+            when dividends.amount is null then 0
+            when dividends.currency = asked.base_currency then dividends.amount
+            else dividends.amount * dividend_fx.rate
+        end as price_base,
         prices.price * case when prices.currency = asked.base_currency then 1 else fx.rate end as close_base
     from asked
     inner join {{ ref('int_instruments') }} as instruments on asked.instrument_id = instruments.instrument_id
@@ -35,8 +64,15 @@ priced as (
             prices.currency = fx.currency
             and asked.base_currency = fx.quote
             and prices.valuation_date = fx.fx_date
-    left join {{ ref('int_splits') }} as splits
-        on asked.instrument_id = splits.instrument_id and prices.valuation_date = splits.ex_date
+    left join splits
+        on asked.instrument_id = splits.instrument_id and prices.valuation_date = splits.shown_date
+    left join dividends
+        on asked.instrument_id = dividends.instrument_id and prices.valuation_date = dividends.ex_date
+    left join {{ ref('int_fx_daily') }} as dividend_fx
+        on
+            dividends.currency = dividend_fx.currency
+            and asked.base_currency = dividend_fx.quote
+            and prices.valuation_date = dividend_fx.fx_date
     where instruments.asset_class <> 'rate'
 
 )
@@ -50,4 +86,4 @@ select
         partition by base_currency, instrument_id order by valuation_date
     ) - 1)::double precision as daily_return
 from priced
-where price_base is not null
+where close_base is not null

@@ -72,17 +72,17 @@ metrics as (
     from allocation where dimension = 'protocol' and bucket <> 'none' group by portfolio_id
     union all
     select
-        portfolio_id, 'stablecoin_share', sum(weight) filter (where is_stablecoin), 0.50, 0.90,
+        portfolio_id, 'stablecoin_share', sum(weight * coalesce(is_stablecoin, false)::integer), 0.50, 0.90,
         'share of stablecoins'
     from assets group by portfolio_id
     union all
     select
-        portfolio_id, 'buying_power', sum(weight) filter (where is_cash), null, null,
+        portfolio_id, 'buying_power', sum(weight * is_cash::integer), null, null,
         'share of cash, free to buy with'
     from assets group by portfolio_id
     union all
     select
-        portfolio_id, 'stale_share', sum(weight) filter (where is_stale and weight > 0), 0.0001, 0.20,
+        portfolio_id, 'stale_share', sum(weight * (is_stale and weight > 0)::integer), 0.0001, 0.20,
         'share of value at a price older than its limit'
     from assets group by portfolio_id
     union all
@@ -97,7 +97,7 @@ select
     metrics.portfolio_id,
     portfolios.user_id,
     metrics.rule,
-    coalesce(metrics.metric, case when metrics.rule <> 'fee_ratio' then 0 end)::double precision as metric,
+    metrics.metric::double precision as metric,
     metrics.warn_at::double precision as threshold,
     case
         when metrics.metric >= metrics.fail_at then 'fail'

@@ -1,5 +1,9 @@
 -- One row per portfolio and day: value, flows, the daily return, and every part of the gain; residual_base is what does not add up.
-{{ config(indexes=[{'columns': ['portfolio_id', 'valuation_date'], 'unique': true}]) }}
+-- Without merge joins the days keep their order to the end: nothing is sorted again, and the publication's indexes fill faster.
+{{ config(
+    indexes=[{'columns': ['portfolio_id', 'valuation_date'], 'unique': true}],
+    pre_hook="set local enable_mergejoin = off"
+) }}
 with
 
 days as (

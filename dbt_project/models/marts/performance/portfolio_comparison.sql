@@ -4,13 +4,17 @@ with
 
 days as (
 
-    select * from {{ ref('portfolio_daily') }}
+    select portfolio_id, user_id, valuation_date, twr_return, is_market_day, trades_daily, risk_free_rate
+    from {{ ref('portfolio_daily') }}
 
 ),
 
 portfolios as (
 
-    select * from {{ ref('int_portfolios') }}
+    select
+        int_portfolios.*,
+        count(*) over (partition by user_id) as portfolios_of_user
+    from {{ ref('int_portfolios') }} as int_portfolios
 
 ),
 
@@ -18,23 +22,31 @@ portfolios as (
 equal_weight as (
 
     select
-        positions.portfolio_id,
-        returns.valuation_date,
-        avg(returns.daily_return) as daily_return
-    from (
-        select distinct portfolio_id, instrument_id, valid_from, valid_to
-        from {{ source('ledger', 'ledger_positions') }}
-        where quantity > 0
-    ) as positions
-    inner join portfolios on positions.portfolio_id = portfolios.portfolio_id
-    inner join {{ ref('int_instrument_returns') }} as returns
-        on
-            positions.instrument_id = returns.instrument_id
-            and portfolios.base_currency = returns.base_currency
-            and returns.valuation_date > positions.valid_from
-            and (positions.valid_to is null or returns.valuation_date <= positions.valid_to)
-    where returns.daily_return is not null
-    group by positions.portfolio_id, returns.valuation_date
+        portfolios.portfolio_id,
+        averages.valuation_date,
+        averages.daily_return
+    from portfolios
+    -- portfolio by portfolio: a join of all positions with all returns would pair every day with every interval
+    cross join lateral (
+        select
+            returns.valuation_date,
+            avg(returns.daily_return) as daily_return
+        from (
+            select distinct instrument_id, valid_from, valid_to
+            from {{ source('ledger', 'ledger_positions') }} as held
+            where held.portfolio_id = portfolios.portfolio_id and held.quantity > 0
+            -- a mean of floats depends on the order in the last bits
+            order by instrument_id, valid_from, valid_to
+        ) as positions
+        inner join {{ ref('int_instrument_returns') }} as returns
+            on
+                positions.instrument_id = returns.instrument_id
+                and portfolios.base_currency = returns.base_currency
+                and returns.valuation_date > positions.valid_from
+                and returns.valuation_date <= coalesce(positions.valid_to, 'infinity')
+        where returns.daily_return is not null
+        group by returns.valuation_date
+    ) as averages
 
 ),
 
@@ -44,7 +56,12 @@ others as (
         portfolios.portfolio_id,
         portfolios.benchmark as other_id,
         'benchmark' as other_kind,
-        'price_return' as other_basis,
+        case
+            when portfolios.benchmark in (
+                select instrument_id from {{ ref('stg_corporate_actions') }} where kind = 'dividend'
+            ) then 'total_return'
+            else 'price_return'
+        end as other_basis,
         returns.valuation_date,
         returns.daily_return
     from portfolios
@@ -55,7 +72,7 @@ others as (
         portfolio_id,
         'equal_weight' as other_id,
         'equal_weight' as other_kind,
-        'price_return' as other_basis,
+        'instruments' as other_basis,
         valuation_date,
         daily_return
     from equal_weight
@@ -71,7 +88,7 @@ others as (
     inner join portfolios as theirs on mine.user_id = theirs.user_id and mine.portfolio_id <> theirs.portfolio_id
     inner join days on theirs.portfolio_id = days.portfolio_id
     -- one person's portfolios side by side; a user with hundreds of them is an aggregator, not a comparison
-    where (select count(*) from portfolios as counted where counted.user_id = mine.user_id) <= 20
+    where mine.portfolios_of_user <= 20
 
 ),
 
