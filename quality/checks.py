@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from assets import keys
-from quality.gates import Gate, evaluate, gates_of, stages
+from quality.gate import Gate, evaluate
+from quality.gates import gates_of, stages
 from quality.raw_suites import SUITES, check_raw_batches
 from quality.results import CheckResult, record
 

@@ -1,0 +1,68 @@
+"""What prices and files must keep before a model reads them: the stages landing and market."""
+
+from __future__ import annotations
+
+from quality.gate import Gate
+
+INPUT_GATES: tuple[Gate, ...] = (
+    Gate(
+        name="prices_are_sound",
+        stage="landing",
+        reach="run",
+        severity="error",
+        threshold="at most half of a batch refused, or another source for its instruments",
+        description="No price batch is mostly refused while nothing else prices its instruments.",
+        next_step="Repair the file named here (quality.quarantined_rows lists each refused row), then run again.",
+        offenders="""
+            select null, null, rejected.path || ': ' || rejected.reason
+            from ops.rejected_inputs as rejected
+            where rejected.kind = 'prices'
+              and exists (
+                  select 1 from raw.batches
+                  inner join quality.quarantined_rows as refused on batches.batch_id = refused.batch_id
+                  where batches.path = rejected.path and batches.status = 'rejected'
+                    and not exists (
+                        select 1 from raw.prices as other
+                        inner join ops.input_files as files on other.batch_id = files.batch_id
+                        where other.instrument_id = refused.instrument_id and files.path <> rejected.path))
+            order by rejected.path""",
+    ),
+    Gate(
+        name="rows_in_quarantine",
+        stage="landing",
+        reach="none",
+        severity="warn",
+        threshold="0 rows",
+        description="Every row of the input files that count was accepted.",
+        next_step="Look at quality.quarantined_rows, correct the source, run again; the last good price stands in.",
+        offenders="""
+            select null, refused.instrument_id,
+                   refused.path || ' line ' || refused.line || ': ' || refused.reason
+            from quality.quarantined_rows as refused
+            inner join ops.input_files as files on refused.batch_id = files.batch_id
+            order by refused.path, refused.line""",
+    ),
+    Gate(
+        name="price_reverts",
+        stage="market",
+        reach="none",
+        severity="warn",
+        threshold="a factor of 3 there and back within a week",
+        description="No owner's price jumps and comes straight back, as a misplaced decimal point does.",
+        next_step="Check the day named here in the price file; if the price is real, nothing needs to be done.",
+        offenders="""
+            select null, instrument_id,
+                   price_date || ': ' || price || ' between ' || before_price || ' and ' || after_price
+            from (
+                select instrument_id, price_date, price,
+                       lag(price) over by_day as before_price, lead(price) over by_day as after_price,
+                       price_date - lag(price_date) over by_day as days_before,
+                       lead(price_date) over by_day - price_date as days_after
+                from intermediate.int_price_points
+                window by_day as (partition by instrument_id order by priced_at)
+            ) as bars
+            where days_before <= 4 and days_after <= 4
+              and (price > 3 * greatest(before_price, after_price) or price * 3 < least(before_price, after_price))
+            order by instrument_id, price_date""",
+    ),
+)

@@ -1,0 +1,63 @@
+"""What a ledger must keep to be believed, and what it may publish with a flag: the stage ledger."""
+
+from __future__ import annotations
+
+from quality.gate import Gate
+from quality.results import Severity
+
+
+def _ledger_warning(code: str, description: str, next_step: str, severity: Severity = "warn") -> Gate:
+    return Gate(
+        name=code,
+        stage="ledger",
+        reach="none",
+        severity=severity,
+        threshold="0 rows",
+        description=description,
+        next_step=next_step,
+        offenders=f"""
+            select portfolio_id, instrument_id, message from intermediate.ledger_issues
+            where code = '{code}' order by portfolio_id, instrument_id, at""",
+    )
+
+
+LEDGER_GATES: tuple[Gate, ...] = (
+    Gate(
+        name="ledger_is_possible",
+        stage="ledger",
+        reach="portfolio",
+        severity="error",
+        threshold="0 refused entries",
+        description="Each ledger can be true: no negative cash, nothing that contradicts itself.",
+        next_step="Correct the transactions named here, then run again.",
+        offenders="""
+            select portfolio_id, null, message from intermediate.ledger_issues
+            where severity = 'hold' order by portfolio_id, at""",
+    ),
+    _ledger_warning(
+        "missing_acquisition",
+        "Nothing was sold that was never bought.",
+        "Add the missing BUY, DEPOSIT or OPENING; until then the unexplained part has no cost.",
+    ),
+    _ledger_warning(
+        "unmatched_transfer",
+        "Each transfer has both of its legs.",
+        "Give both legs one group_id, or add the leg that is missing; it counts as an external flow meanwhile.",
+    ),
+    _ledger_warning(
+        "income_without_price",
+        "Each reward had a price when it came.",
+        "Add a price for that moment; the reward has zero cost meanwhile.",
+    ),
+    _ledger_warning(
+        "first_valued",
+        "Each holding had a price when it came in.",
+        "Nothing, if there was no market before; else add prices for the days before.",
+        severity="info",
+    ),
+    _ledger_warning(
+        "balance_mismatch",
+        "Derived and observed balances agree.",
+        "Find the missing or double transaction of that account.",
+    ),
+)
