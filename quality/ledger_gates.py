@@ -60,4 +60,30 @@ LEDGER_GATES: tuple[Gate, ...] = (
         "Derived and observed balances agree.",
         "Find the missing or double transaction of that account.",
     ),
+    _ledger_warning(
+        "unmatched_swap",
+        "Each swap has a leg that goes out and one that comes in.",
+        "Give all legs of the swap one group_id, or add the leg that is missing.",
+    ),
+    _ledger_warning(
+        "missing_fx",
+        "Each amount had an exchange rate into the base currency when it moved.",
+        "Add the rate as a price of that currency; what needs it is NULL meanwhile.",
+    ),
+    Gate(
+        name="ledger_notes",
+        stage="ledger",
+        reach="none",
+        severity="info",
+        threshold="0 rows",
+        description="The ledger has nothing else to say, such as a flow in kind whose price was not known.",
+        next_step="Read the note; a flow without a price is NULL until one is added.",
+        # whatever has no gate of its own is shown here: nothing that the ledger says is lost
+        offenders="""
+            select portfolio_id, instrument_id, code || ': ' || message from intermediate.ledger_issues
+            where severity = 'warn' and code not in (
+                'missing_acquisition', 'unmatched_transfer', 'income_without_price', 'first_valued', 'balance_mismatch',
+                'unmatched_swap', 'missing_fx')
+            order by portfolio_id, instrument_id, at""",
+    ),
 )
