@@ -60,7 +60,7 @@ def run_holdfast(home: Path, inputs: Path, as_of: str, *, with_spans: bool = Fal
         home: HOLDFAST_HOME.
         inputs: The inputs folder.
         as_of: Its --as-of.
-        with_spans: Whether the process times its parts (benchmarks._timed), which costs it about a percent.
+        with_spans: Whether the process times its parts (benchmarks._timed), which slows it a little.
     """
     arguments = ["run", "--inputs", str(inputs), "--as-of", as_of]
     spans_path = home.parent / "spans.json"
