@@ -1,6 +1,6 @@
 """How long a large file of transactions takes from disk into PostgreSQL.
 
-Run by hand: `python benchmarks/landing.py ROWS DATABASE_URL` (a scratch database: it is migrated and written to).
+Run by hand: `python -m benchmarks.landing [ROWS]`, on an embedded server of its own in a temporary home.
 """
 
 import random
@@ -13,6 +13,8 @@ from pathlib import Path
 from assets.registry.landing import land, read_inputs
 from assets.warehouse.database import connect
 from assets.warehouse.migrate import migrate
+from benchmarks._command import temporary_home
+from orchestration.embedded_postgres import ensure_running
 
 HEADER = "portfolio,account,executed_at,type,instrument,quantity,price,currency,fee,fee_currency,external_id,note\n"
 PORTFOLIOS = 1000
@@ -58,4 +60,5 @@ def main(rows: int, url: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    with temporary_home() as home:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000, ensure_running(home).url)
