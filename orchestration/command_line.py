@@ -12,7 +12,7 @@ import typer
 
 from orchestration.embedded_postgres import database_url, ensure_running, reader_url, stop
 from orchestration.embedded_postgres import status as server_status
-from orchestration.settings import Settings, SettingsError, load_settings
+from orchestration.settings import Settings, SettingsError, load_settings, pass_on
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Portfolio data that adds up, in your own PostgreSQL."
@@ -79,7 +79,7 @@ def up(port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000
 
     dbt.prepare()
     prepare_instance(settings, url)
-    os.environ["HOLDFAST_DATABASE_URL"] = url
+    pass_on(settings)
     os.environ["HOLDFAST_SCHEDULES"] = "on"
     print(f"Dagster UI: http://127.0.0.1:{port}", flush=True)
     dagster = Path(sys.executable).with_name("dagster")

@@ -15,7 +15,7 @@ from assets.warehouse.database import Connection, connect, redact
 from orchestration.automation import DAILY_JOB, run_config
 from orchestration.instance import open_instance
 from orchestration.resources import PROGRESS_VARIABLE
-from orchestration.settings import Settings
+from orchestration.settings import Settings, pass_on
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -60,7 +60,7 @@ def run_pipeline(
         is_watched: Whether progress goes to standard error.
         instance: Dagster's instance; None: the one in the database, so that the UI shows the run.
     """
-    os.environ["HOLDFAST_DATABASE_URL"] = url
+    pass_on(settings)
     os.environ[PROGRESS_VARIABLE] = "1" if is_watched else "0"
     from orchestration.definitions import build_definitions
 

@@ -84,6 +84,16 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     )
 
 
+def pass_on(settings: Settings) -> None:
+    """Put what a run must find again into the environment of this process and its children.
+
+    The embedded server stays unnamed: whoever takes it for the owner's own would not keep the reader's password.
+    """
+    os.environ[PREFIX + "HOME"] = str(settings.home)
+    if settings.database_url:
+        os.environ[PREFIX + "DATABASE_URL"] = settings.database_url
+
+
 def find_project_root() -> Path:
     """The folder with workspace.yaml above this file; without one (an installed wheel), the current directory."""
     for folder in Path(__file__).resolve().parents:

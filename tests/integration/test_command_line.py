@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from tests.conftest import make_home, remove_home
 from tests.integration.test_pipeline import two_portfolios
 from tests.pipeline_runs import one
 
@@ -98,3 +100,23 @@ def test_an_unreachable_database_is_one_clear_line(tmp_path: Path) -> None:
     assert "127.0.0.1" in failed.stderr
     assert "hidden-word" not in failed.stderr + failed.stdout
     assert "Traceback" not in failed.stderr
+
+
+def test_the_embedded_server_takes_readers(tmp_path: Path) -> None:
+    """Without any URL: the server starts, keeps running after the command, and `bi_reader` can log in and only read."""
+    home = make_home()
+    try:
+        done = holdfast("run", "--inputs", two_portfolios(tmp_path / "inputs"), "--as-of", "2024-01-10", home=home)
+        assert done.returncode == 0, done.stderr
+        url = holdfast("db", "url", "--reader", home=home).stdout.strip()
+        with psycopg.connect(url, autocommit=True) as connection:
+            assert connection.execute("select current_user, count(*) from marts.portfolios").fetchone() == (
+                "bi_reader",
+                2,
+            )
+            with pytest.raises(psycopg.Error):
+                connection.execute("create table bi.mine (a int)")
+        assert "postgresql://" in holdfast("db", "url", home=home).stdout
+        assert holdfast("down", home=home).stdout.strip() == "stopped"
+    finally:
+        remove_home(home)

@@ -295,6 +295,8 @@ create unlogged table intermediate.ledger_positions (
     cost_base ops.amount,                 -- sum over lots of cost in base currency; null = unknown
     flow_basis text not null default 'ledger' check (flow_basis in ('ledger', 'observed'))
 );
+-- the valuation goes portfolio by portfolio
+create index on intermediate.ledger_positions (portfolio_id);
 create unlogged table intermediate.ledger_entries (
     portfolio_id text not null,
     account_id text not null,

@@ -1,9 +1,6 @@
 -- Sums over the positions of each portfolio and day: value, and the cost and acquisition-rate parts that split gain from currency.
 -- It goes portfolio by portfolio: the days of one fit into memory, all positions on all days would be sorted on disk.
-{{ config(
-    indexes=[{'columns': ['portfolio_id', 'valuation_date'], 'unique': true}],
-    pre_hook="create index if not exists ledger_positions_portfolio_id on {{ source('ledger', 'ledger_positions') }} (portfolio_id)"
-) }}
+{{ config(indexes=[{'columns': ['portfolio_id', 'valuation_date'], 'unique': true}]) }}
 with
 
 -- inlined: a materialised list has no index, and each portfolio would read all of it
