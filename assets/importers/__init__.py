@@ -1,0 +1,1 @@
+"""Exports of other products, read into the canonical ledger."""
