@@ -16,7 +16,8 @@ def _ledger_warning(code: str, description: str, next_step: str, severity: Sever
         description=description,
         next_step=next_step,
         offenders=f"""
-            select portfolio_id, instrument_id, message from intermediate.ledger_issues
+            select portfolio_id, instrument_id, message
+            from intermediate.ledger_issues inner join ops.run_scope using (portfolio_id)
             where code = '{code}' order by portfolio_id, instrument_id, at""",
     )
 
@@ -31,7 +32,8 @@ LEDGER_GATES: tuple[Gate, ...] = (
         description="Each ledger can be true: no negative cash, nothing that contradicts itself.",
         next_step="Correct the transactions named here, then run again.",
         offenders="""
-            select portfolio_id, null, message from intermediate.ledger_issues
+            select portfolio_id, null, message
+            from intermediate.ledger_issues inner join ops.run_scope using (portfolio_id)
             where severity = 'hold' order by portfolio_id, at""",
     ),
     _ledger_warning(
@@ -80,7 +82,8 @@ LEDGER_GATES: tuple[Gate, ...] = (
         next_step="Read the note; a flow without a price is NULL until one is added.",
         # whatever has no gate of its own is shown here: nothing that the ledger says is lost
         offenders="""
-            select portfolio_id, instrument_id, code || ': ' || message from intermediate.ledger_issues
+            select portfolio_id, instrument_id, code || ': ' || message
+            from intermediate.ledger_issues inner join ops.run_scope using (portfolio_id)
             where severity = 'warn' and code not in (
                 'missing_acquisition', 'unmatched_transfer', 'income_without_price', 'first_valued', 'balance_mismatch',
                 'unmatched_swap', 'missing_fx')

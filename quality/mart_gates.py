@@ -60,7 +60,15 @@ MART_GATES: tuple[Gate, ...] = (
                    count(*) || ' rows for ' || max(valuation_date) - min(valuation_date) + 1 || ' days'
             from build.portfolio_daily
             group by portfolio_id
-            having count(*) <> max(valuation_date) - min(valuation_date) + 1""",
+            having count(*) <> max(valuation_date) - min(valuation_date) + 1
+            union all
+            select scope.portfolio_id, null, 'no day before ' || scope.from_date
+            from ops.run_scope as scope
+            where exists (select 1 from intermediate.int_published_days as days
+                          where days.portfolio_id = scope.portfolio_id)
+              and not exists (select 1 from intermediate.int_published_days as days
+                              where days.portfolio_id = scope.portfolio_id
+                                and days.valuation_date = scope.from_date - 1)""",
     ),
     Gate(
         name="nothing_looks_ahead",
@@ -115,12 +123,14 @@ MART_GATES: tuple[Gate, ...] = (
                 select positions.portfolio_id, instruments.canonical_instrument as instrument_id,
                        sum(positions.quantity) as quantity
                 from intermediate.ledger_positions as positions
+                inner join ops.run_scope using (portfolio_id)
                 inner join intermediate.int_instruments as instruments using (instrument_id)
                 where positions.valid_to is null and instruments.asset_class <> 'fiat' group by 1, 2),
             lots as (
                 select lots.portfolio_id, instruments.canonical_instrument as instrument_id,
                        sum(lots.quantity) as quantity
                 from intermediate.ledger_lots as lots
+                inner join ops.run_scope using (portfolio_id)
                 inner join intermediate.int_instruments as instruments using (instrument_id)
                 where instruments.asset_class <> 'fiat' group by 1, 2)
             select coalesce(held.portfolio_id, lots.portfolio_id), coalesce(held.instrument_id, lots.instrument_id),
@@ -183,7 +193,7 @@ MART_GATES: tuple[Gate, ...] = (
         next_step="Nothing; the days are flagged in portfolio_daily.twr_flag.",
         offenders="""
             select portfolio_id, null, valuation_date || ': return ' || round((100 * twr_return)::numeric, 2) || ' %'
-            from build.portfolio_daily where twr_flag = 'large_flow' order by portfolio_id, valuation_date""",
+            from intermediate.int_all_days where twr_flag = 'large_flow' order by portfolio_id, valuation_date""",
     ),
     Gate(
         name="weights_add_up",

@@ -18,7 +18,7 @@ from assets.performance.periods import DAILY_PERIODS, INTRADAY_PERIODS, first_da
 from assets.performance.series import FLAGS, NUMBERS, DailySeries, check_days
 from assets.warehouse.database import Connection, copy_frame
 
-DAILY_TABLE = "build.portfolio_daily"
+DAILY_TABLE = "intermediate.int_all_days"
 TARGET_TABLE = "intermediate.performance"
 
 # about 22 columns of 8 bytes a row, and the rectangles of one period beside them: some 200 MB

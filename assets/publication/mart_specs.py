@@ -38,10 +38,12 @@ class Column:
 class MartSpec:
     """One mart: its grain and the reach of a publication over it.
 
-    `reach` is `scope` (rows of the portfolios that the run computed and no gate holds), `scope_and_held` (held
-    portfolios too: what a check says of them must be seen) or `all` (the candidate is the whole table).
+    `reach` is `scope` (rows of the portfolios that the run computed and no gate holds), `ledger` (of these, the ones
+    whose ledger ran), `scope_and_held` (held portfolios too: what a check says of them must be seen) or `all` (the
+    candidate is the whole table). With a `day_column` it reaches the days that the run computed.
     `clock_columns` name a run or a clock: a difference in them alone is no change.
-    `keep_where` selects rows that stay although the candidate no longer has them (snapshots of earlier moments).
+    `keep_where` selects rows that stay although the candidate no longer has them (snapshots of earlier moments);
+    `outdated_where` those that end although their day was not computed.
     """
 
     name: str
@@ -51,6 +53,8 @@ class MartSpec:
     reach: str
     clock_columns: tuple[str, ...]
     keep_where: str | None
+    outdated_where: str | None
+    day_column: str | None
     is_counted: bool
     partition_by_month: str | None
 
@@ -94,6 +98,8 @@ def _spec(node: dict[str, Any]) -> MartSpec:
         reach=meta.get("reach", "scope"),
         clock_columns=tuple(meta.get("clock_columns", ())),
         keep_where=meta.get("keep_where"),
+        outdated_where=meta.get("outdated_where"),
+        day_column=meta.get("day_column"),
         is_counted=bool(meta.get("is_counted", True)),
         partition_by_month=meta.get("partition_by_month"),
     )

@@ -45,15 +45,17 @@ def publish(conn: psycopg.Connection, run_id: str, specs: Sequence[MartSpec], in
     publication_id = (last_id or 0) + 1
     conn.execute("savepoint before_publication")
     changed: dict[str, int] = {}
+    rows = _rows_before(conn)
     for spec in specs:
         ensure_month_partitions(conn, spec)
-        changed[spec.name] = _carry_over(conn, spec, publication_id)
+        closed, opened = _carry_over(conn, spec, publication_id)
+        changed[spec.name] = max(closed, opened)
+        rows[spec.name] = rows.get(spec.name, 0) + opened - closed
     counted = sum(changed[spec.name] for spec in specs if spec.is_counted)
     if counted == 0 and last_id is not None:
         conn.execute("rollback to savepoint before_publication")
-        _remember_fingerprints(conn, last_id)
+        _remember_inputs(conn, last_id)
         return Publication(None, 0)
-    rows = {spec.name: _count_current(conn, spec.name) for spec in specs}
     conn.execute(
         """
         insert into ops.publications (publication_id, run_id, as_of, inputs_fingerprint, checks_passed, checks_warned,
@@ -75,20 +77,20 @@ def publish(conn: psycopg.Connection, run_id: str, specs: Sequence[MartSpec], in
             "run": run_id,
         },
     )
-    _remember_fingerprints(conn, publication_id)
+    _remember_inputs(conn, publication_id)
     return Publication(publication_id, counted, rows, changed)
 
 
-def _carry_over(conn: psycopg.Connection, spec: MartSpec, publication_id: int) -> int:
+def _carry_over(conn: psycopg.Connection, spec: MartSpec, publication_id: int) -> tuple[int, int]:
+    """Close and open rows of one mart; returns how many of each."""
     history, build = sql.Identifier("history", spec.name), sql.Identifier("build", spec.name)
     names = sql.SQL(", ").join(map(sql.Identifier, spec.column_names))
     same_key = _conjunction("b", "h", spec.key)
-    reach_h, reach_b = _reach(spec, "h"), _reach(spec, "b")
     if not _has_current(conn, spec.name):
         # nothing to compare with; the candidates keep their order, in which the indexes fill fastest
-        return conn.execute(
+        return 0, conn.execute(
             sql.SQL("insert into {} ({}, published_from) select {}, %s from {} as b where {}").format(
-                history, names, _row("b", spec.column_names), build, reach_b
+                history, names, _row("b", spec.column_names), build, _reach(spec, "b")
             ),
             [publication_id],
         ).rowcount
@@ -108,17 +110,24 @@ def _carry_over(conn: psycopg.Connection, spec: MartSpec, publication_id: int) -
         sql.SQL(
             "update {} as h set published_to = %s where h.published_to is null and {}{} and not exists"
             " (select 1 from {} as b where {} and {})"
-        ).format(history, reach_h, kept, build, same_key, same_values),
+        ).format(history, _reach(spec, "h"), kept, build, same_key, same_values),
         [publication_id],
     ).rowcount
+    if spec.outdated_where:
+        closed += conn.execute(
+            sql.SQL("update {} as h set published_to = %s where h.published_to is null and ({})").format(
+                history, sql.SQL(spec.outdated_where)
+            ),
+            [publication_id],
+        ).rowcount
     opened = conn.execute(
         sql.SQL(
             "insert into {} ({}, published_from) select {}, %s from {} as b where {} and not exists"
             " (select 1 from {} as h where h.published_to is null and {})"
-        ).format(history, names, _row("b", spec.column_names), build, reach_b, history, same_key),
+        ).format(history, names, _row("b", spec.column_names), build, _reach(spec, "b"), history, same_key),
         [publication_id],
     ).rowcount
-    return max(closed, opened)
+    return closed, opened
 
 
 def _has_current(conn: psycopg.Connection, name: str) -> bool:
@@ -131,10 +140,17 @@ def _reach(spec: MartSpec, alias: str) -> sql.Composable:
         return sql.SQL("true")
     scope = "{a}.portfolio_id in (select portfolio_id from ops.run_scope)"
     if spec.reach == "scope_and_held":
-        condition = f"({{a}}.portfolio_id is null or {scope})"
-    else:
-        condition = f"{scope} and {{a}}.portfolio_id not in (select portfolio_id from ops.held_portfolios)"
-    return sql.SQL(condition).format(a=sql.Identifier(alias))
+        return sql.SQL(f"({{a}}.portfolio_id is null or {scope})").format(a=sql.Identifier(alias))
+    if spec.reach == "ledger":
+        scope = "{a}.portfolio_id in (select portfolio_id from ops.run_scope where runs_ledger)"
+    elif spec.day_column:
+        scope = (
+            "exists (select 1 from ops.run_scope as scope where scope.portfolio_id = {a}.portfolio_id"
+            " and {a}.{day} >= coalesce(scope.from_date, '-infinity'))"
+        )
+    return sql.SQL(scope + " and {a}.portfolio_id not in (select portfolio_id from ops.held_portfolios)").format(
+        a=sql.Identifier(alias), day=sql.Identifier(spec.day_column or "")
+    )
 
 
 def _conjunction(left: str, right: str, columns: Sequence[str]) -> sql.Composable:
@@ -147,23 +163,59 @@ def _row(alias: str, columns: Sequence[str]) -> sql.Composable:
     return sql.SQL(", ").join(sql.Identifier(alias, c) for c in columns)
 
 
-def _count_current(conn: psycopg.Connection, name: str) -> int:
-    row = conn.execute(
-        sql.SQL("select count(*) from {} where published_to is null").format(sql.Identifier("history", name))
-    ).fetchone()
-    assert row is not None  # noqa: S101 -- an aggregate always answers
-    return int(row[0])
+def _rows_before(conn: psycopg.Connection) -> dict[str, int]:
+    """Current rows of each mart at the last publication: to count millions again takes longer than a day's work."""
+    row = conn.execute("select table_rows from ops.publications order by publication_id desc limit 1").fetchone()
+    return dict(json.loads(row[0])) if row else {}
 
 
-def _remember_fingerprints(conn: psycopg.Connection, publication_id: int) -> None:
+def _remember_inputs(conn: psycopg.Connection, publication_id: int) -> None:
+    """Keep what the published rows were made from: the next run computes what differs from it.
+
+    A held portfolio's rows are older than that, so nothing is known of it and it is computed whole next time.
+    """
+    conn.execute(
+        "delete from ops.portfolio_fingerprints where portfolio_id in (select portfolio_id from ops.held_portfolios)"
+        " or portfolio_id not in (select portfolio_id from intermediate.int_portfolios)"
+    )
     conn.execute(
         """
-        insert into ops.portfolio_fingerprints (portfolio_id, fingerprint, publication_id)
-        select scope.portfolio_id, scope.fingerprint, %s
+        insert into ops.portfolio_fingerprints (portfolio_id, fingerprint, events, analysis, publication_id)
+        select scope.portfolio_id, scope.fingerprint, prints.events, prints.analysis, %s
         from ops.run_scope as scope
+        inner join intermediate.int_portfolio_fingerprints as prints using (portfolio_id)
         where scope.portfolio_id not in (select portfolio_id from ops.held_portfolios)
         on conflict (portfolio_id) do update
-        set fingerprint = excluded.fingerprint, publication_id = excluded.publication_id
+        set fingerprint = excluded.fingerprint, events = excluded.events, analysis = excluded.analysis,
+            publication_id = excluded.publication_id
         """,
         [publication_id],
+    )
+    conn.execute(
+        """
+        insert into ops.published_inputs (cutoff_at, as_of_date)
+        select runs.cutoff_at, runs.as_of_date
+        from ops.current_run inner join ops.runs using (run_id)
+        on conflict (singleton) do update set cutoff_at = excluded.cutoff_at, as_of_date = excluded.as_of_date
+        """
+    )
+    conn.execute(
+        """
+        merge into ops.price_prints as known
+        using intermediate.int_price_prints as now
+        on known.instrument_id = now.instrument_id and known.month = now.month
+        when matched and known.print <> now.print then update set print = now.print
+        when not matched then insert (instrument_id, month, print) values (now.instrument_id, now.month, now.print)
+        """
+    )
+    conn.execute(
+        "delete from ops.price_prints as known where not exists (select 1 from intermediate.int_price_prints as now"
+        " where now.instrument_id = known.instrument_id and now.month = known.month)"
+    )
+    conn.execute(
+        "delete from intermediate.ledger_done where portfolio_id in (select portfolio_id from ops.held_portfolios)"
+    )
+    conn.execute(
+        "insert into intermediate.ledger_done (portfolio_id) select portfolio_id from ops.run_scope"
+        " where portfolio_id not in (select portfolio_id from ops.held_portfolios) on conflict do nothing"
     )

@@ -121,25 +121,69 @@ def is_published(conn: Connection, run_fingerprint: str) -> bool:
 
 
 def choose_scope(conn: Connection) -> int:
-    """Fill ops.run_scope with the portfolios whose numbers may differ; returns how many.
+    """Fill ops.run_scope with the portfolios whose numbers may differ, and from which day on; returns how many.
 
-    A portfolio with a new fingerprint takes all portfolios of its user along: they are compared with each other, and
+    The whole history is computed where settings or the product's own code differ, where the as-of went back, and where
+    the ledger's stored results are not those of the last publication. Otherwise the first day that may differ is the
+    month of the earliest changed price, or the day after the last published one; the ledger lowers it further when its
+    results differ on an earlier day. It runs where a transaction, a balance or a past price differs, or where a
+    holding had no price yet (its first price makes a flow).
+
+    A portfolio with a difference takes all portfolios of its user along: they are compared with each other, and
     transfers go between them.
     """
     conn.execute("truncate ops.run_scope")
-    return conn.execute(
-        """
-        insert into ops.run_scope (portfolio_id, fingerprint)
-        select prints.portfolio_id, prints.fingerprint || %(engine)s
-        from intermediate.int_portfolio_fingerprints as prints
-        where prints.user_id in (
-            select changed.user_id
-            from intermediate.int_portfolio_fingerprints as changed
-            left join ops.portfolio_fingerprints as known on changed.portfolio_id = known.portfolio_id
-            where known.fingerprint is distinct from changed.fingerprint || %(engine)s)
-        """,
-        {"engine": engine_version()[:12]},
-    ).rowcount
+    chosen = conn.execute(_CHOOSE_SCOPE, {"engine": engine_version()[:12]}).rowcount
+    # freshly filled: without statistics each join with it is planned for the wrong size
+    conn.execute("analyze ops.run_scope")
+    return chosen
+
+
+_CHOOSE_SCOPE = """
+with
+run as (select runs.cutoff_at, runs.as_of_date from ops.current_run inner join ops.runs using (run_id)),
+compared as (
+    select
+        prints.portfolio_id, prints.user_id, prints.changed_from,
+        prints.settings || %(engine)s as fingerprint,
+        known.fingerprint is not distinct from prints.settings || %(engine)s
+            and run.cutoff_at >= published.cutoff_at
+            and done.portfolio_id is not null as continues,
+        known.events is distinct from prints.events as has_new_events,
+        known.analysis is distinct from prints.analysis or run.cutoff_at is distinct from published.cutoff_at
+            as has_new_analysis,
+        -- the last published day is computed again unless it was closed
+        (published.cutoff_at + interval '1 microsecond')::date as next_date,
+        run.as_of_date,
+        coalesce(last_day.incomplete_reason like '%%missing%%', false) as lacked_price
+    from intermediate.int_portfolio_fingerprints as prints
+    cross join run
+    left join ops.published_inputs as published on true
+    left join ops.portfolio_fingerprints as known on prints.portfolio_id = known.portfolio_id
+    left join intermediate.ledger_done as done on prints.portfolio_id = done.portfolio_id
+    left join history.portfolio_daily as last_day
+        on prints.portfolio_id = last_day.portfolio_id and last_day.valuation_date = published.as_of_date
+            and last_day.published_to is null
+),
+judged as (
+    select
+        compared.*,
+        not continues or has_new_events or has_new_analysis or changed_from is not null as differs,
+        not continues or has_new_events or changed_from is not null or lacked_price as wants_ledger
+    from compared
+),
+users as (
+    select user_id, bool_or(wants_ledger) as runs_ledger from judged group by user_id having bool_or(differs)
+)
+insert into ops.run_scope (portfolio_id, fingerprint, from_date, runs_ledger)
+select
+    judged.portfolio_id,
+    judged.fingerprint,
+    case when judged.continues then least(judged.changed_from, judged.next_date, judged.as_of_date) end,
+    users.runs_ledger
+from judged
+inner join users on judged.user_id = users.user_id
+"""
 
 
 def finish(conn: Connection, run_id: str, status: str, summary: dict[str, Any]) -> None:

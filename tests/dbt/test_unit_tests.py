@@ -22,8 +22,10 @@ COVERED = {
 #: What counts or picks without arithmetic on money, and where that is tested instead.
 TESTED_ELSEWHERE = {
     "data_quality": "picks the newest result of a check; tests/integration/test_pipeline.py",
+    "int_all_days": "puts two sets of days side by side; tests/integration/test_days.py",
     "int_instruments": "picks the commonest currency; tests/integration/test_pipeline.py",
     "int_portfolio_fingerprints": "hashes rows; the runs without a change in tests/integration/test_pipeline.py",
+    "int_price_prints": "hashes rows; what each change restates in tests/integration/test_days.py",
 }
 ARITHMETIC = re.compile(r"\bover\b|\b(sum|avg|product|generate_series|lag|lead)\(|distinct on|[\w)] [*/] [\w(]", re.I)
 
@@ -52,7 +54,8 @@ def manifest() -> dict[str, Any]:
 def test_every_unit_test_passes(built: str, manifest: dict[str, Any]) -> None:
     results = dbt.unit_test(built).tests
 
-    assert {r.name: r.message for r in results if r.status != "pass"} == {}
+    failed = {r.name: r.message for r in results if r.status != "pass"}
+    assert not failed, "\n".join(f"{name}: {message}" for name, message in failed.items())
     assert {r.name for r in results} == {test["name"] for test in manifest["unit_tests"].values()}
     assert {r.resource_type for r in results} == {"unit_test"}
 

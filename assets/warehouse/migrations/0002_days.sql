@@ -24,4 +24,5 @@ create table ops.price_prints (
     primary key (instrument_id, month)
 );
 alter table ops.portfolio_fingerprints
-    add column events text;               -- hash of transactions and balances; the other hash covers the settings
+    add column events text,               -- hash of transactions and balances; `fingerprint` covers the settings
+    add column analysis text;             -- hash of what only measures over all days look at

@@ -1,4 +1,5 @@
--- One row per portfolio and day from inception to the as-of date: value, flows and the parts of the gain, before returns.
+-- One row per portfolio and day that this run computes, from inception to the as-of date: value, flows and the parts of the gain,
+-- before returns.
 {{ config(indexes=[{'columns': ['portfolio_id', 'valuation_date'], 'unique': true}]) }}
 with
 
@@ -28,7 +29,11 @@ days as (
         series.day::date as valuation_date
     from starts
     inner join {{ ref('int_portfolios') }} as portfolios on starts.portfolio_id = portfolios.portfolio_id
-    cross join lateral generate_series(starts.inception_date, {{ run_as_of_date() }}, interval '1 day') as series (day)
+    inner join {{ source('ops', 'run_scope') }} as scope on starts.portfolio_id = scope.portfolio_id
+    cross join
+        lateral generate_series(
+            greatest(starts.inception_date, scope.from_date), {{ run_as_of_date() }}, interval '1 day'
+        ) as series (day)
 
 ),
 
@@ -49,6 +54,8 @@ entries as (
         sum(amount_base) filter (where measure = 'carried_price') as carried_price_base,
         sum(amount_base) filter (where measure = 'carried_currency') as carried_currency_base
     from {{ source('ledger', 'ledger_entries') }}
+    inner join {{ source('ops', 'run_scope') }} as scope using (portfolio_id)
+    where scope.from_date is null or entry_date >= scope.from_date
     group by portfolio_id, entry_date
 
 )

@@ -3,13 +3,9 @@
 {{ config(indexes=[{'columns': ['portfolio_id', 'valuation_date'], 'unique': true}]) }}
 with
 
--- inlined: a materialised list has no index, and each portfolio would read all of it
-positions as not materialized (
+positions as (
 
-    select
-        ledger_positions.*,
-        least(coalesce(valid_to - 1, {{ run_as_of_date() }}), {{ run_as_of_date() }}) as last_date
-    from {{ source('ledger', 'ledger_positions') }} as ledger_positions
+    select * from {{ ref('int_positions') }}
 
 ),
 
@@ -17,7 +13,7 @@ positions as not materialized (
 spread as (
 
     select portfolio_id, instrument_id
-    from {{ source('ledger', 'ledger_positions') }}
+    from positions
     group by portfolio_id, instrument_id
     having min(account_id) <> max(account_id)
 
@@ -34,7 +30,7 @@ repeated as (
         from positions
         inner join spread
             on positions.portfolio_id = spread.portfolio_id and positions.instrument_id = spread.instrument_id
-        cross join lateral generate_series(positions.valid_from, positions.last_date, interval '1 day') as days (day)
+        cross join lateral generate_series(positions.first_date, positions.last_date, interval '1 day') as days (day)
         group by positions.portfolio_id, positions.instrument_id, days.day
     ) as counted
     where accounts > 1
@@ -47,7 +43,7 @@ chains as (
     select positions.portfolio_id, days.day::date as valuation_date, count(distinct instruments.chain) as chains_held
     from positions
     inner join {{ ref('int_instruments') }} as instruments on positions.instrument_id = instruments.instrument_id
-    cross join lateral generate_series(positions.valid_from, positions.last_date, interval '1 day') as days (day)
+    cross join lateral generate_series(positions.first_date, positions.last_date, interval '1 day') as days (day)
     where instruments.chain is not null
     group by positions.portfolio_id, days.day
 
@@ -79,37 +75,11 @@ cross join
             bool_or(held.stale_reason = 'stale_fx') as is_fx_stale
         from positions
         inner join {{ ref('int_instruments') }} as instruments on positions.instrument_id = instruments.instrument_id
-        cross join
-            lateral (
-                select prices.valuation_date, prices.price, prices.price_base, prices.is_observed, prices.stale_reason
-                from {{ ref('int_price_base') }} as prices
-                where
-                    prices.instrument_id = positions.instrument_id
-                    and prices.base_currency = portfolios.base_currency
-                    and prices.valuation_date between positions.valid_from and positions.last_date
-                union all
-                -- its days without a price; looked for one by one only where some are missing
-                select
-                    days.day::date as valuation_date, null as price, null as price_base, null as is_observed,
-                    null as stale_reason
-                from generate_series(positions.valid_from, positions.last_date, interval '1 day') as days (day)
-                where
-                    (
-                        select count(*)
-                        from {{ ref('int_price_base') }} as prices
-                        where
-                            prices.instrument_id = positions.instrument_id
-                            and prices.base_currency = portfolios.base_currency
-                            and prices.valuation_date between positions.valid_from and positions.last_date
-                    ) < positions.last_date - positions.valid_from + 1
-                    and not exists (
-                        select 1 from {{ ref('int_price_base') }} as prices
-                        where
-                            prices.instrument_id = positions.instrument_id
-                            and prices.base_currency = portfolios.base_currency
-                            and prices.valuation_date = days.day::date
-                    )
-            ) as held
+        inner join {{ ref('int_price_base') }} as held
+            on
+                positions.instrument_id = held.instrument_id
+                and held.base_currency = portfolios.base_currency
+                and held.valuation_date between positions.first_date and positions.last_date
         where positions.portfolio_id = portfolios.portfolio_id
         group by held.valuation_date
     ) as totals

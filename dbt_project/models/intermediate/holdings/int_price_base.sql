@@ -1,20 +1,33 @@
--- Price of each held instrument in each base currency that needs it, for every day, with the ages of price and rate.
+-- Price of each held instrument in each base currency that needs it, with the ages of price and rate: a row for every day that
+-- this run computes, without a price where there is none.
 {{ config(indexes=[{'columns': ['instrument_id', 'base_currency', 'valuation_date'], 'unique': true}]) }}
 with
 
 needed as (
 
-    select distinct
+    select
         positions.instrument_id,
-        portfolios.base_currency,
+        positions.base_currency,
         instruments.pricing_instrument_id,
         instruments.quote_currency,
         instruments.asset_class,
         instruments.max_price_age_days,
-        min(positions.valid_from) over (partition by positions.instrument_id, portfolios.base_currency) as first_date
-    from {{ source('ledger', 'ledger_positions') }} as positions
-    inner join {{ ref('int_portfolios') }} as portfolios on positions.portfolio_id = portfolios.portfolio_id
+        min(positions.first_date) as first_date
+    from {{ ref('int_positions') }} as positions
     inner join {{ ref('int_instruments') }} as instruments on positions.instrument_id = instruments.instrument_id
+    group by
+        positions.instrument_id, positions.base_currency, instruments.pricing_instrument_id, instruments.quote_currency,
+        instruments.asset_class, instruments.max_price_age_days
+
+),
+
+days as (
+
+    select
+        needed.*,
+        series.day::date as valuation_date
+    from needed
+    cross join lateral generate_series(needed.first_date, {{ run_as_of_date() }}, interval '1 day') as series (day)
 
 ),
 
@@ -22,31 +35,18 @@ needed as (
 quoted as (
 
     select
-        needed.*,
-        prices.valuation_date,
-        prices.price,
+        days.*,
+        case when days.asset_class = 'fiat' then 1::numeric else prices.price end as price,
         prices.priced_at,
-        prices.age_days,
-        prices.is_observed,
-        prices.source
-    from needed
-    inner join {{ ref('int_price_daily') }} as prices
+        case when days.asset_class = 'fiat' then 0 else prices.age_days end as age_days,
+        coalesce(prices.is_observed, false) as is_observed,
+        case when days.asset_class = 'fiat' then 'unit' else prices.source end as source
+    from days
+    left join {{ ref('int_price_daily') }} as prices
         on
-            needed.pricing_instrument_id = prices.instrument_id
-            and prices.valuation_date >= needed.first_date
-    where needed.asset_class not in ('fiat', 'rate')
-    union all
-    select
-        needed.*,
-        days.day::date as valuation_date,
-        1::numeric as price,
-        null::timestamptz as priced_at,
-        0 as age_days,
-        false as is_observed,
-        'unit' as source
-    from needed
-    cross join lateral generate_series(needed.first_date, {{ run_as_of_date() }}, interval '1 day') as days (day)
-    where needed.asset_class = 'fiat'
+            days.pricing_instrument_id = prices.instrument_id
+            and days.valuation_date = prices.valuation_date
+            and days.asset_class not in ('fiat', 'rate')
 
 )
 

@@ -1,4 +1,5 @@
--- What each active portfolio's numbers are made from, as one hash: a portfolio with a known hash needs no work.
+-- What each active portfolio's numbers are made from, as hashes by what follows from a difference: other settings compute all of it
+-- again, other events its ledger, another price the days from that month on, and the rest what is measured over all days.
 with
 
 portfolios as (
@@ -43,20 +44,36 @@ balance_prints as (
 
 ),
 
-price_prints as (
+-- known instruments alone: nobody held before what the last publication did not know
+changed_prices as (
 
     select
-        instrument_id,
-        sum(hashtextextended(concat_ws('|', priced_at, price, currency, source), 0))::text as print
-    from {{ ref('int_price_points') }}
-    group by instrument_id
+        coalesce(now.instrument_id, before.instrument_id) as instrument_id,
+        min(coalesce(now.month, before.month)) as changed_from
+    from {{ ref('int_price_prints') }} as now
+    full outer join {{ source('ops', 'price_prints') }} as before
+        on now.instrument_id = before.instrument_id and now.month = before.month
+    where now.print_before is distinct from before.print
+    group by coalesce(now.instrument_id, before.instrument_id)
 
 ),
 
-fx_print as (
+known_prices as (
 
-    select sum(hashtextextended(concat_ws('|', currency, quote, rated_at, rate), 0))::text as print
-    from {{ ref('int_fx_points') }}
+    select
+        changed_prices.instrument_id,
+        changed_prices.changed_from
+    from changed_prices
+    inner join {{ source('ops', 'price_prints') }} as known
+        on changed_prices.instrument_id = known.instrument_id and known.month = '-infinity'
+
+),
+
+changed_rates as (
+
+    select min(changed_from) as changed_from
+    from changed_prices
+    where instrument_id like 'fx:%'
 
 ),
 
@@ -88,21 +105,16 @@ used as (
 
 ),
 
-used_prints as (
+used_prices as (
 
     select
         used.portfolio_id,
-        sum(hashtextextended(
-            concat_ws(
-                '|', instruments.instrument_id, instruments.name, instruments.asset_class, instruments.asset_type,
-                instruments.quote_currency, instruments.canonical_instrument, instruments.annualization_days,
-                instruments.max_price_age_days, instruments.category, instruments.protocol, instruments.chain,
-                price_prints.print
-            ), 0
-        ))::text as print
+        min(least(own.changed_from, pricing.changed_from)) as changed_from
     from used
     inner join {{ ref('int_instruments') }} as instruments on used.instrument_id = instruments.instrument_id
-    left join price_prints on instruments.pricing_instrument_id = price_prints.instrument_id
+    left join known_prices as own on instruments.instrument_id = own.instrument_id
+    left join known_prices as pricing on instruments.pricing_instrument_id = pricing.instrument_id
+    where own.changed_from is not null or pricing.changed_from is not null
     group by used.portfolio_id
 
 )
@@ -111,16 +123,12 @@ select
     portfolios.portfolio_id,
     portfolios.user_id,
     md5(concat_ws(
-        '#',
-        portfolios::text,
-        (
-            select runs.cutoff_at from {{ source('ops', 'runs') }} as runs
-            inner join {{ source('ops', 'current_run') }} as current_run on runs.run_id = current_run.run_id
-        ),
-        transaction_prints.print,
-        balance_prints.print,
-        used_prints.print,
-        (select fx_print.print from fx_print),
+        '#', portfolios.user_id, portfolios.base_currency, portfolios.cost_basis, portfolios.lot_scope,
+        portfolios.cash_mode, portfolios.allow_short, portfolios.risk_free_rate
+    )) as settings,
+    md5(concat_ws('#', transaction_prints.print, balance_prints.print)) as events,
+    md5(concat_ws(
+        '#', portfolios.name, portfolios.benchmark,
         (select split_print.print from split_print),
         (
             select policies::text from {{ source('registry', 'policies') }} as policies
@@ -131,8 +139,10 @@ select
             from {{ source('registry', 'targets') }} as targets
             where targets.portfolio_id = portfolios.portfolio_id
         )
-    )) as fingerprint
+    )) as analysis,
+    -- null: no price that it can ask differs from what the last publication knew
+    least(used_prices.changed_from, (select changed_rates.changed_from from changed_rates)) as changed_from
 from portfolios
 left join transaction_prints on portfolios.portfolio_id = transaction_prints.portfolio_id
 left join balance_prints on portfolios.portfolio_id = balance_prints.portfolio_id
-left join used_prints on portfolios.portfolio_id = used_prints.portfolio_id
+left join used_prices on portfolios.portfolio_id = used_prices.portfolio_id

@@ -11,6 +11,7 @@ asked as (
     select distinct portfolios.base_currency, positions.instrument_id
     from {{ source('ledger', 'ledger_positions') }} as positions
     inner join {{ ref('int_portfolios') }} as portfolios on positions.portfolio_id = portfolios.portfolio_id
+    inner join {{ source('ops', 'run_scope') }} as scope on positions.portfolio_id = scope.portfolio_id
     where positions.instrument_id not like 'fiat:%'
 
 ),

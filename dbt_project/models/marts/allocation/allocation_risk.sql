@@ -41,7 +41,7 @@ fees as (
         portfolio_id,
         sum(fees_base + trade_fees_base) as fees_base,
         avg(value_base) as average_value_base
-    from {{ ref('portfolio_daily') }}
+    from {{ ref('int_all_days') }}
     where valuation_date > {{ run_as_of_date() }} - 365
     group by portfolio_id
 

@@ -6,11 +6,10 @@ current_positions as (
 
     select
         positions.*,
-        portfolios.user_id,
-        portfolios.base_currency
-    from {{ source('ledger', 'ledger_positions') }} as positions
+        portfolios.user_id
+    from {{ ref('int_positions') }} as positions
     inner join {{ ref('int_portfolios') }} as portfolios on positions.portfolio_id = portfolios.portfolio_id
-    where positions.valid_to is null
+    where positions.is_current
 
 ),
 
@@ -30,6 +29,7 @@ lot_costs as (
         end as cost_basis_usd
     from {{ source('ledger', 'ledger_lots') }} as lots
     inner join {{ ref('int_portfolios') }} as portfolios on lots.portfolio_id = portfolios.portfolio_id
+    inner join {{ source('ops', 'run_scope') }} as scope on lots.portfolio_id = scope.portfolio_id
     left join {{ ref('int_fx_daily') }} as usd
         on
             portfolios.base_currency = usd.currency
@@ -82,7 +82,7 @@ totals as (
 observations as (
 
     select portfolio_id, account_id, instrument_id, max(balance_at) as observed_at
-    from {{ ref('int_balances') }}
+    from {{ ref('stg_balances') }}
     group by portfolio_id, account_id, instrument_id
 
 )

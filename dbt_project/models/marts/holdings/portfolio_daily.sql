@@ -6,14 +6,35 @@
 ) }}
 with
 
+-- what the first computed day builds on: the last published day before it
+seeds as (
+
+    select published.*
+    from {{ ref('int_published_days') }} as published
+    inner join {{ source('ops', 'run_scope') }} as scope
+        on published.portfolio_id = scope.portfolio_id and published.valuation_date = scope.from_date - 1
+
+),
+
 days as (
 
     select
         int_days.*,
-        lag(value_base, 1, 0::numeric) over by_day as value_before_base,
-        lag(unrealized_price_base, 1, 0::numeric) over by_day as unrealized_price_before_base,
-        lag(unrealized_currency_base, 1, 0::numeric) over by_day as unrealized_currency_before_base
+        coalesce(
+            lag(int_days.value_base) over by_day, seeds.value_base, 0::numeric
+        ) as value_before_base,
+        coalesce(
+            lag(int_days.unrealized_price_base) over by_day, seeds.unrealized_price_base, 0::numeric
+        ) as unrealized_price_before_base,
+        coalesce(
+            lag(int_days.unrealized_currency_base) over by_day,
+            seeds.unrealized_pnl_base - seeds.unrealized_price_base, 0::numeric
+        ) as unrealized_currency_before_base,
+        coalesce(seeds.twr_index, 1) as index_before,
+        coalesce(seeds.twr_peak, 1) as peak_before,
+        row_number() over by_day as day_number
     from {{ ref('int_portfolio_days') }} as int_days
+    left join seeds on int_days.portfolio_id = seeds.portfolio_id
     window by_day as (partition by int_days.portfolio_id order by int_days.valuation_date)
 
 ),
@@ -37,8 +58,9 @@ linked as (
 
     select
         returns.*,
-        -- a day without a return pauses the chain; it does not break it
-        ops.product(1 + coalesce(twr_return, 0)) over (
+        -- a day without a return pauses the chain; it does not break it; the chain goes on from the index before, so that
+        -- the same factors are multiplied in the same order whatever day the run begins with
+        ops.product((case when day_number = 1 then index_before else 1 end) * (1 + coalesce(twr_return, 0))) over (
             partition by portfolio_id order by valuation_date rows between unbounded preceding and current row
         ) as twr_index
     from returns
@@ -50,7 +72,7 @@ peaked as (
     select
         linked.*,
         greatest(
-            1, max(twr_index) over (
+            peak_before, max(twr_index) over (
                 partition by portfolio_id order by valuation_date rows between unbounded preceding and current row
             )
         ) as twr_peak
@@ -115,7 +137,9 @@ select
     case when peaked.is_observed then 'observed' else 'ledger' end as flow_basis,
     peaked.positions_held::integer as positions_held,
     peaked.instruments_held::integer as instruments_held,
-    peaked.chains_held::integer as chains_held
+    peaked.chains_held::integer as chains_held,
+    peaked.unrealized_price_base,
+    peaked.twr_peak
 from peaked
 left join {{ ref('int_fx_daily') }} as usd
     on

@@ -21,3 +21,4 @@ select
     handed.source_transaction
 from {{ source('ledger', 'ledger_disposals') }} as handed
 inner join {{ ref('int_portfolios') }} as portfolios on handed.portfolio_id = portfolios.portfolio_id
+inner join {{ source('ops', 'run_scope') }} as scope on handed.portfolio_id = scope.portfolio_id and scope.runs_ledger

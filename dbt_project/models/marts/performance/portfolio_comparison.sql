@@ -5,7 +5,7 @@ with
 days as (
 
     select portfolio_id, user_id, valuation_date, twr_return, is_market_day, trades_daily, risk_free_rate
-    from {{ ref('portfolio_daily') }}
+    from {{ ref('int_all_days') }}
 
 ),
 
@@ -13,8 +13,9 @@ portfolios as (
 
     select
         int_portfolios.*,
-        count(*) over (partition by user_id) as portfolios_of_user
+        count(*) over (partition by int_portfolios.user_id) as portfolios_of_user
     from {{ ref('int_portfolios') }} as int_portfolios
+    inner join {{ source('ops', 'run_scope') }} as scope on int_portfolios.portfolio_id = scope.portfolio_id
 
 ),
 

@@ -23,6 +23,6 @@ left join history.portfolios as published
     on registered.id = published.portfolio_id and published.published_to is null
 left join (
     select portfolio_id, min(valuation_date) as inception_date
-    from {{ ref('portfolio_daily') }}
+    from {{ ref('int_all_days') }}
     group by portfolio_id
 ) as firsts on registered.id = firsts.portfolio_id

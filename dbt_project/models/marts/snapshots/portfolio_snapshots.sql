@@ -1,7 +1,7 @@
 -- Value of each portfolio at a moment: each close of the last two years, each week's and month's end, and this run's moment (auto).
 with
 
-daily as (
+valued as (
 
     select
         days.portfolio_id,
@@ -14,8 +14,19 @@ daily as (
         days.is_complete,
         lag(days.value_base * days.usd_rate) over (
             partition by days.portfolio_id order by days.valuation_date
-        ) as value_before_usd
-    from {{ ref('portfolio_daily') }} as days
+        ) as value_before_usd,
+        coalesce(days.valuation_date >= scope.from_date, true) as is_computed
+    from {{ ref('int_all_days') }} as days
+    inner join {{ source('ops', 'run_scope') }} as scope on days.portfolio_id = scope.portfolio_id
+    -- the first computed day changes from the one before it
+    where scope.from_date is null or days.valuation_date >= scope.from_date - 1
+
+),
+
+daily as (
+
+    select * from valued
+    where is_computed
 
 ),
 
