@@ -1,10 +1,12 @@
 """The ledger's way in and out of the database.
 
-Belongs here: reading `intermediate.int_*`, processing every user of the scope, writing `intermediate.ledger_*`. Must
-not be here: any rule of the ledger.
+Belongs here: reading `intermediate.int_*`, processing every user whose ledger the scope runs, replacing the rows of
+their portfolios in `intermediate.ledger_*`. Must not be here: any rule of the ledger, the comparison of old and new
+results (restatement).
 
-Transactions are streamed user by user through a server-side cursor, and results are flushed in slices, so that memory
-holds the prices, the portfolios and one slice, however many users there are.
+Results stay from run to run: `ops.run_scope.runs_ledger` says whose are made again. Transactions are streamed user by
+user through a server-side cursor, and results are flushed in slices, so that memory holds the prices, the portfolios
+and one slice, however many users there are.
 """
 
 from collections import defaultdict
@@ -29,6 +31,7 @@ from assets.ledger.model import (
     TransactionRow,
 )
 from assets.ledger.price_book import PriceBook
+from assets.ledger.restatement import lower_from_dates, remember
 from assets.warehouse.database import Connection, copy_rows
 
 # Table `intermediate.ledger_<name>`, its columns in the order of the row's fields, and where the books keep the rows.
@@ -58,19 +61,46 @@ select p.user_id, b.portfolio_id, b.account_id, b.instrument_id, b.balance_at, b
     b.quantity, b.cost_base
 from intermediate.int_balances b
 join intermediate.int_portfolios p using (portfolio_id)
+join ops.run_scope s using (portfolio_id)
+where s.runs_ledger
 order by b.balance_at, b.batch_id, b.line
 """
 _PORTFOLIOS = """
 select portfolio_id, user_id, base_currency, cost_basis, lot_scope, cash_mode, allow_short
 from intermediate.int_portfolios join ops.run_scope using (portfolio_id)
+where runs_ledger
 order by user_id, portfolio_id
+"""
+# Portfolios whose rows go: those that are run, and those that are no longer active.
+_REPLACED = """
+create temp table ledger_replaced on commit drop as
+select portfolio_id from ops.run_scope where runs_ledger
+union
+(
+    (
+        select portfolio_id from intermediate.ledger_done
+        union
+        select id from registry.portfolios where not is_active
+    )
+    except
+    select portfolio_id from intermediate.int_portfolios
+)
+"""
+_KEEPS_NOTHING = """
+select not exists (
+    select portfolio_id from intermediate.int_portfolios
+    except
+    select portfolio_id from ledger_replaced)
 """
 # The prices of what nobody in scope touches are not read.
 _PRICES = """
-with touched as (
-    select instrument_id from intermediate.int_transactions
-    union select currency from intermediate.int_transactions
-    union select fee_currency from intermediate.int_transactions
+with named as (
+    select distinct instrument_id, currency, fee_currency from intermediate.int_transactions
+),
+touched as (
+    select instrument_id from named
+    union select currency from named
+    union select fee_currency from named
     union select instrument_id from intermediate.int_balances
 ),
 linked as (
@@ -102,6 +132,7 @@ class LedgerSummary:
         rows: written, by table (without the prefix `ledger_`).
         held: portfolios with an issue of severity `hold`.
         issues: number of issues by code.
+        restated: portfolios of which days before the scope's `from_date` have changed.
     """
 
     portfolios: int = 0
@@ -109,6 +140,7 @@ class LedgerSummary:
     rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TABLES, 0))
     held: set[str] = field(default_factory=set)
     issues: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    restated: int = 0
 
     def __str__(self) -> str:
         """One line for people."""
@@ -120,7 +152,10 @@ class LedgerSummary:
 
 
 def run_ledger(conn: Connection) -> LedgerSummary:
-    """Process the scope and replace the contents of `intermediate.ledger_*`, in the caller's transaction.
+    """Process the portfolios of the scope whose ledger is to run and replace their rows, in the caller's transaction.
+
+    The rows of all other active portfolios stay as they are. Where the scope asks for a part of the days, `from_date`
+    moves back to the first day on which old and new results differ.
 
     Args:
         conn: a connection whose time zone is UTC (`assets.warehouse.database.connect`); it is committed
@@ -129,23 +164,52 @@ def run_ledger(conn: Connection) -> LedgerSummary:
     Returns:
         counts; the issues themselves are in `intermediate.ledger_issues`.
     """
-    summary = LedgerSummary()
     with conn.transaction():
+        has_old = remember(conn)
+        _remove_old(conn)
+        summary = _process(conn)
+        if has_old:
+            summary.restated = lower_from_dates(conn)
+    return summary
+
+
+def _remove_old(conn: Connection) -> None:
+    """Delete the rows of the portfolios that are run or gone; a publication marks as done what it has taken over."""
+    conn.execute(_REPLACED)
+    conn.execute("analyze ledger_replaced")
+    conn.execute(
+        "delete from intermediate.ledger_done using ledger_replaced r where r.portfolio_id = ledger_done.portfolio_id"
+    )
+    row = conn.execute(_KEEPS_NOTHING).fetchone()
+    if row is not None and row[0]:
         conn.execute("truncate " + ", ".join(f"intermediate.ledger_{table}" for table in TABLES))
-        prices = load_price_book(conn)
-        portfolios = _load_portfolios(conn)
-        balances = _load_balances(conn)
-        waiting: list[Books] = []
-        rows = 0
-        for user_id, transactions in _by_user(conn, portfolios):
-            summary.transactions += len(transactions)
-            for books in process_user(portfolios[user_id], transactions, balances.get(user_id, []), prices):
-                waiting.append(books)
-                rows += len(books.entries) + len(books.transactions) + len(books.positions_rows)
-            if rows >= FLUSH_ROWS:
-                _flush(conn, waiting, summary)
-                rows = 0
-        _flush(conn, waiting, summary)
+    else:
+        for table in TABLES:
+            conn.execute(
+                f"delete from intermediate.ledger_{table} results using ledger_replaced r"
+                " where r.portfolio_id = results.portfolio_id"
+            )
+    conn.execute("drop table ledger_replaced")
+
+
+def _process(conn: Connection) -> LedgerSummary:
+    summary = LedgerSummary()
+    portfolios = _load_portfolios(conn)
+    if not portfolios:
+        return summary
+    prices = load_price_book(conn)
+    balances = _load_balances(conn)
+    waiting: list[Books] = []
+    rows = 0
+    for user_id, transactions in _by_user(conn, portfolios):
+        summary.transactions += len(transactions)
+        for books in process_user(portfolios[user_id], transactions, balances.get(user_id, []), prices):
+            waiting.append(books)
+            rows += len(books.entries) + len(books.transactions) + len(books.positions_rows)
+        if rows >= FLUSH_ROWS:
+            _flush(conn, waiting, summary)
+            rows = 0
+    _flush(conn, waiting, summary)
     return summary
 
 

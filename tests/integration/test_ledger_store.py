@@ -14,10 +14,12 @@ create table intermediate.int_instruments (instrument_id text, quote_currency te
     decimals integer, pricing_instrument_id text);
 create table intermediate.int_portfolios (portfolio_id text, user_id text, base_currency text, cost_basis text,
     lot_scope text, cash_mode text, allow_short boolean);
-create table intermediate.int_transactions (sequence bigint, transaction_id text, portfolio_id text, account_id text,
+create table intermediate.int_all_transactions (sequence bigint, transaction_id text, portfolio_id text, account_id text,
     executed_at timestamptz, is_date_only boolean, executed_date date, type text, instrument_id text, quantity ops.amount,
     price ops.amount, amount ops.amount, currency text, fx_rate ops.amount, cash_account text, fee ops.amount,
     fee_currency text, tax ops.amount, group_id text, external_id text, note text, batch_id bigint, line integer);
+create view intermediate.int_transactions as
+    select t.* from intermediate.int_all_transactions t join ops.run_scope s using (portfolio_id) where s.runs_ledger;
 create table intermediate.int_balances (portfolio_id text, account_id text, instrument_id text, balance_at timestamptz,
     is_date_only boolean, balance_date date, quantity ops.amount, cost_base ops.amount, batch_id bigint, line integer);
 create table intermediate.int_price_points (instrument_id text, priced_at timestamptz, price ops.amount, currency text);
@@ -42,9 +44,9 @@ insert into intermediate.int_balances values
     ('seen', 'w', 'crypto:BTC', '2024-01-02T00:00:00Z', true, '2024-01-02', 3, null, 1, 1);
 """
 ROW = """
-insert into intermediate.int_transactions (sequence, transaction_id, portfolio_id, account_id, executed_at, is_date_only,
+insert into intermediate.int_all_transactions (sequence, transaction_id, portfolio_id, account_id, executed_at, is_date_only,
     executed_date, type, instrument_id, quantity, price, currency, group_id, batch_id, line)
-values (%s, %s, %s, 'a', %s, false, (%s::timestamptz at time zone 'UTC')::date, %s, %s, %s, %s, %s, %s, 1, %s)
+values (%s, %s, %s, %s, %s, false, (%s::timestamptz at time zone 'UTC')::date, %s, %s, %s, %s, %s, %s, 1, %s)
 """
 TRANSACTIONS = [
     ("p", "2024-01-02T10:00:00Z", "DEPOSIT", "fiat:EUR", "1000", None, None, None),
@@ -56,27 +58,22 @@ TRANSACTIONS = [
 ]
 
 
+Row = tuple[str, str, str, str, str, str | None, str | None, str | None]
+
+
 @pytest.fixture
 def connection(database_url: str) -> Iterator[Connection]:
     with connect(database_url) as opened:
         opened.execute(INPUTS)
-        for number, (portfolio, when, kind, instrument, quantity, price, currency, group) in enumerate(TRANSACTIONS, 1):
-            row = (
-                number,
-                f"t{number}",
-                portfolio,
-                when,
-                when,
-                kind,
-                instrument,
-                quantity,
-                price,
-                currency,
-                group,
-                number,
-            )
-            opened.execute(ROW, row)
+        for number, row in enumerate(TRANSACTIONS, 1):
+            add(opened, number, row)
         yield opened
+
+
+def add(connection: Connection, number: int, row: Row, account: str = "a") -> None:
+    portfolio, when, kind, instrument, quantity, price, currency, group = row
+    values = (number, f"t{number}", portfolio, account, when, when, kind, instrument, quantity, price, currency, group)
+    connection.execute(ROW, (*values, number))
 
 
 def rows(connection: Connection, query: str) -> list[tuple[object, ...]]:
@@ -128,3 +125,137 @@ def test_results_are_flushed_in_slices_while_transactions_still_stream(
     monkeypatch.setattr("assets.ledger.store.FETCH_ROWS", 1)
     sliced = run_ledger(connection)
     assert sliced == whole
+
+
+class TestResultsStay:
+    """Only the portfolios whose ledger the scope runs are touched."""
+
+    def test_rows_of_a_portfolio_that_is_not_run_stay_as_they_are(self, connection: Connection) -> None:
+        run_ledger(connection)
+        before = everything(connection)
+        connection.execute("insert into intermediate.ledger_done select portfolio_id from ops.run_scope")
+        connection.execute("update ops.run_scope set runs_ledger = portfolio_id in ('poor', 'seen')")
+        connection.execute("delete from ops.run_scope where portfolio_id = 'q'")
+        connection.execute("update intermediate.int_price_points set price = price * 2")
+        summary = run_ledger(connection)
+        assert (summary.portfolios, summary.transactions) == (2, 1)
+        after = everything(connection)
+        assert of(after, "p", "q", "empty") == of(before, "p", "q", "empty") != []
+        assert of(after, "seen") != of(before, "seen")
+        done = "select portfolio_id from intermediate.ledger_done order by 1"
+        assert rows(connection, done) == [("empty",), ("p",), ("q",)]
+
+    def test_a_scope_without_any_ledger_to_run_changes_nothing(self, connection: Connection) -> None:
+        run_ledger(connection)
+        before = everything(connection)
+        connection.execute("update ops.run_scope set runs_ledger = false")
+        assert run_ledger(connection).portfolios == 0
+        assert everything(connection) == before
+
+    @pytest.mark.parametrize("runs_others", [False, True])
+    def test_a_portfolio_that_vanished_loses_its_rows(self, connection: Connection, runs_others: bool) -> None:
+        connection.execute("insert into registry.users select distinct user_id from intermediate.int_portfolios")
+        connection.execute(
+            "insert into registry.portfolios (id, user_id, name, base_currency, is_active)"
+            " select portfolio_id, user_id, '', 'EUR', portfolio_id <> 'poor' from intermediate.int_portfolios"
+        )
+        run_ledger(connection)
+        before = everything(connection)
+        # seen was published and its row in the registry is deleted; poor was not and is no longer active
+        connection.execute("insert into intermediate.ledger_done values ('seen'), ('p')")
+        connection.execute("delete from registry.portfolios where id = 'seen'")
+        for table in ("intermediate.int_portfolios", "ops.run_scope"):
+            connection.execute(f"delete from {table} where portfolio_id in ('poor', 'seen')")
+        connection.execute("update ops.run_scope set runs_ledger = %s", [runs_others])
+        run_ledger(connection)
+        assert everything(connection) == of(before, "p", "q", "empty", "elsewhere")
+        done = [] if runs_others else [("p",)]
+        assert rows(connection, "select portfolio_id from intermediate.ledger_done") == done
+
+
+class TestRestatedDays:
+    """Where the scope asks for a part of the days, a change before them moves the part's beginning back."""
+
+    def test_a_change_of_nothing_lowers_nothing(self, connection: Connection) -> None:
+        run_ledger(connection)
+        before = everything(connection)
+        assert first_days(connection, "2024-01-06") == {}
+        assert everything(connection) == before
+
+    def test_a_late_transaction_restates_from_its_own_day(self, connection: Connection) -> None:
+        add(connection, 20, ("p", "2024-01-05T10:00:00Z", "WITHDRAWAL", "fiat:EUR", "10", None, None, None))
+        run_ledger(connection)
+        add(connection, 21, ("p", "2024-01-04T10:00:00Z", "FEE", "fiat:EUR", "1", None, None, None))
+        assert first_days(connection, "2024-01-06") == {"p": "2024-01-04"}
+
+    def test_a_transaction_after_the_beginning_leaves_it_where_it_is(self, connection: Connection) -> None:
+        run_ledger(connection)
+        add(connection, 20, ("p", "2024-01-04T10:00:00Z", "FEE", "fiat:EUR", "1", None, None, None))
+        assert first_days(connection, "2024-01-03") == {}
+
+    def test_a_transaction_taken_back_restates_from_its_own_day(self, connection: Connection) -> None:
+        add(connection, 20, ("q", "2024-01-04T10:00:00Z", "SELL", "crypto:BTC", "1", "100", "fiat:EUR", None))
+        run_ledger(connection)
+        connection.execute("delete from intermediate.int_all_transactions where sequence = 20")
+        assert first_days(connection, "2024-01-06") == {"q": "2024-01-04"}
+
+    def test_an_entry_alone_is_enough(self, connection: Connection) -> None:
+        """A deposit and a withdrawal of one day leave every position as it was, but money has flowed."""
+        run_ledger(connection)
+        add(connection, 20, ("p", "2024-01-04T10:00:00Z", "DEPOSIT", "fiat:EUR", "5", None, None, None))
+        add(connection, 21, ("p", "2024-01-04T11:00:00Z", "WITHDRAWAL", "fiat:EUR", "5", None, None, None))
+        assert first_days(connection, "2024-01-06") == {"p": "2024-01-04"}
+
+    def test_a_second_equal_entry_counts(self, connection: Connection) -> None:
+        run_ledger(connection)
+        connection.execute(
+            "insert into intermediate.ledger_entries select * from intermediate.ledger_entries"
+            " where portfolio_id = 'p' and measure = 'inflow'"
+        )
+        assert first_days(connection, "2024-01-06") == {"p": "2024-01-02"}
+
+    def test_a_leg_that_arrives_later_restates_from_the_day_of_the_leg_it_matches(self, connection: Connection) -> None:
+        """Alone the old leg was a flow out of the portfolio; with its other side it stays inside."""
+        add(connection, 20, ("p", "2024-01-04T10:00:00Z", "TRANSFER_OUT", "crypto:BTC", "0.5", None, None, "late"))
+        run_ledger(connection)
+        leg = ("p", "2024-01-05T10:00:00Z", "TRANSFER_IN", "crypto:BTC", "0.5", None, None, "late")
+        add(connection, 21, leg, account="b")
+        assert first_days(connection, "2024-01-06") == {"p": "2024-01-04"}
+
+    def test_another_basis_of_flows_is_a_difference(self, connection: Connection) -> None:
+        connection.execute(
+            "insert into intermediate.int_balances values"
+            " ('p', 'w', 'crypto:BTC', '2024-01-04T00:00:00Z', true, '2024-01-04', 3, null, 1, 2)"
+        )
+        run_ledger(connection)
+        connection.execute(
+            "update intermediate.ledger_positions set flow_basis = 'ledger' where (portfolio_id, account_id) = ('p', 'w')"
+        )
+        assert first_days(connection, "2024-01-06") == {"p": "2024-01-04"}
+
+    def test_a_portfolio_built_from_its_first_day_stays_so(self, connection: Connection) -> None:
+        run_ledger(connection)
+        add(connection, 20, ("p", "2024-01-04T10:00:00Z", "FEE", "fiat:EUR", "1", None, None, None))
+        connection.execute("update ops.run_scope set from_date = '2024-01-06' where portfolio_id <> 'p'")
+        run_ledger(connection)
+        assert rows(connection, "select from_date from ops.run_scope where portfolio_id = 'p'") == [(None,)]
+
+
+def first_days(connection: Connection, from_date: str) -> dict[object, object]:
+    """Run all portfolios from a day on; the days to which the beginning was moved back."""
+    connection.execute("update ops.run_scope set from_date = %s", [from_date])
+    summary = run_ledger(connection)
+    query = "select portfolio_id, from_date::text from ops.run_scope where from_date <> %s::date"
+    lowered = dict(connection.execute(query, [from_date]).fetchall())
+    assert summary.restated == len(lowered)
+    return lowered
+
+
+def everything(connection: Connection) -> list[tuple[object, ...]]:
+    """Every result row as (portfolio, table, text), in order."""
+    parts = [f"select portfolio_id, '{table}', t::text from intermediate.ledger_{table} t" for table in TABLES]
+    return rows(connection, " union all ".join(parts) + " order by 1, 2, 3")
+
+
+def of(results: list[tuple[object, ...]], *portfolios: str) -> list[tuple[object, ...]]:
+    return [row for row in results if row[0] in portfolios]

@@ -1,4 +1,4 @@
--- The transactions of the portfolios that this run computes. A view, and no source(): the scope is decided after the market models are built.
+-- The transactions of the portfolios whose ledger this run computes. A view, and no source(): the scope is decided after the market models are built.
 {{ config(materialized='view') }}
 select
     transactions.sequence,
@@ -26,3 +26,4 @@ select
     transactions.line
 from {{ ref('int_all_transactions') }} as transactions
 inner join ops.run_scope as scope on transactions.portfolio_id = scope.portfolio_id
+where scope.runs_ledger
