@@ -26,8 +26,13 @@ RATES = {"EUR": 1.1, "GBP": 1.3}
 Prices = dict[tuple[str, date], float]
 
 
-def write_inputs(folder: Path, portfolios: int, transactions: int, years: int, rng: random.Random) -> int:
-    """Write portfolios, prices, exchange rates and transactions; returns the rows of prices and rates."""
+def write_inputs(
+    folder: Path, portfolios: int, transactions: int, years: int, rng: random.Random, holdings: int = 12
+) -> int:
+    """Write portfolios, prices, exchange rates and transactions; returns the rows of prices and rates.
+
+    Each portfolio buys `holdings` instruments first and trades them from then on.
+    """
     days = [LAST_DAY - timedelta(days=back) for back in range(365 * years, -1, -1)]
     for name in ("prices", "transactions"):
         (folder / name).mkdir(parents=True)
@@ -41,7 +46,7 @@ def write_inputs(folder: Path, portfolios: int, transactions: int, years: int, r
             f"- {{id: p{number}, user_id: u{number // 2}, base_currency: {base}, cost_basis: {kinds[number % 4]}, "
             "accounts: [{id: main, kind: manual}]}"
         )
-        entries += _portfolio(f"p{number}", base, transactions, days, prices, rng)
+        entries += _portfolio(f"p{number}", base, transactions, days, prices, rng, holdings)
     (folder / "portfolios.yaml").write_text("\n".join(lines) + "\n")
     (folder / "transactions" / "all.csv").write_text("\n".join(entries) + "\n")
     return price_rows
@@ -66,17 +71,17 @@ def _write_prices(folder: Path, days: list[date], rng: random.Random) -> tuple[P
 
 
 def _portfolio(
-    name: str, base: str, transactions: int, days: list[date], prices: Prices, rng: random.Random
+    name: str, base: str, transactions: int, days: list[date], prices: Prices, rng: random.Random, holdings: int
 ) -> list[str]:
     """A deposit of each currency, then purchases, sales of what is there, dividends, over the whole time."""
     first = days[rng.randrange(60)]
-    chosen = rng.sample(INSTRUMENTS, 12)
+    chosen = rng.sample(INSTRUMENTS, holdings)
     currencies = sorted({currency for _, currency in chosen} | {base})
     rows = [f"{name},main,{first},DEPOSIT,fiat:{currency},1000000,,,,,{name}-{currency}" for currency in currencies]
     held: defaultdict[str, int] = defaultdict(int)
     open_days = [day for day in days if day > first]
     for number, day in enumerate(sorted(rng.choices(open_days, k=transactions - len(rows)))):
-        instrument, currency = rng.choice(chosen)
+        instrument, currency = chosen[number] if number < holdings else rng.choice(chosen)
         price = prices[instrument, day]
         choice = rng.random()
         if held[instrument] and choice < 0.25:

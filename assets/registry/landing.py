@@ -185,6 +185,8 @@ def _copy_rows(connection: Connection, parts: Sequence[tuple[int, Kind, pl.DataF
     for kind in dict.fromkeys(kind for _, kind, _ in parts):
         frames = [rows.with_columns(batch_id=pl.lit(number)) for number, own, rows in parts if own == kind]
         copy_frame(connection, f"raw.{kind}", pl.concat(frames))
+        # the models come before autovacuum does, and without statistics they are planned for a few rows
+        connection.execute(f"analyze raw.{kind}")
 
 
 def _copy_quarantined(connection: Connection, parts: Sequence[tuple[int, Batch]], run_id: str) -> None:

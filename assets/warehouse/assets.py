@@ -64,8 +64,11 @@ def _operation(name: str, select: str, manifest: Path) -> dg.AssetsDefinition:
         warehouse = context.resources.warehouse
         result = dbt.build(warehouse.url, select)
         broken = [test for test in result.tests if test.status not in {"pass", "warn"}]
+        slowest = max(result.models, key=lambda model: model.seconds)
         context.resources.progress.say(
-            name, f"{len(result.models)} models, {len(result.tests)} tests, {len(broken)} failed"
+            name,
+            f"{len(result.models)} models, {len(result.tests)} tests, {len(broken)} failed; "
+            f"slowest {slowest.name} {slowest.seconds:.1f} s",
         )
         warehouse.record_dbt_tests(context.run.run_id, result.tests)
         for model in result.models:

@@ -1,11 +1,22 @@
 -- Sums over the positions of each portfolio and day: value, and the cost and acquisition-rate parts that split gain from currency.
--- It goes portfolio by portfolio: the days of one fit into memory, all positions on all days would be sorted on disk.
+-- A long history goes portfolio by portfolio: the days of one fit into memory, all positions on all days would be sorted on disk.
+-- A few days of many portfolios are one join.
 {{ config(indexes=[{'columns': ['portfolio_id', 'valuation_date'], 'unique': true}]) }}
 with
 
-positions as (
+-- inlined: a materialised list has no index, and each portfolio would read all of it
+positions as not materialized (
 
     select * from {{ ref('int_positions') }}
+
+),
+
+scope as not materialized (
+
+    select
+        portfolio_id,
+        coalesce(from_date > {{ run_as_of_date() }} - 31, false) as is_short
+    from {{ source('ops', 'run_scope') }}
 
 ),
 
@@ -47,43 +58,52 @@ chains as (
     where instruments.chain is not null
     group by positions.portfolio_id, days.day
 
-)
+),
 
-select
-    portfolios.portfolio_id,
-    totals.*,
-    totals.positions_held - coalesce(repeated.repetitions, 0) as instruments_held,
-    coalesce(chains.chains_held, 0) as chains_held
-from {{ ref('int_portfolios') }} as portfolios
-cross join
-    lateral (
+totals as (
+
+    select
+        scope.portfolio_id,
+        by_day.*
+    from scope
+    cross join lateral (
         select
             held.valuation_date,
-            sum(positions.quantity * held.price_base) as value_base,
-            sum(positions.cost_base) filter (where held.price_base is not null) as cost_base,
-            sum(positions.quantity_at_cost_fx * held.price) filter (where held.price_base is not null)
-                as value_at_cost_fx,
-            count(*) as positions_held,
-            count(held.price_base) as positions_valued,
-            count(held.price_base) filter (where held.stale_reason is null) as positions_fresh,
-            bool_or(held.is_observed) as is_market_day,
-            bool_or(instruments.annualization_days = 365) as trades_daily,
-            bool_or(positions.flow_basis = 'observed') as is_observed,
-            bool_or(held.price is null) as is_price_missing,
-            bool_or(held.price is not null and held.price_base is null) as is_fx_missing,
-            bool_or(held.stale_reason = 'stale_price') as is_price_stale,
-            bool_or(held.stale_reason = 'stale_fx') as is_fx_stale
+            {{ position_sums() }}
         from positions
         inner join {{ ref('int_instruments') }} as instruments on positions.instrument_id = instruments.instrument_id
         inner join {{ ref('int_price_base') }} as held
             on
                 positions.instrument_id = held.instrument_id
-                and held.base_currency = portfolios.base_currency
+                and positions.base_currency = held.base_currency
                 and held.valuation_date between positions.first_date and positions.last_date
-        where positions.portfolio_id = portfolios.portfolio_id
+        where positions.portfolio_id = scope.portfolio_id
         group by held.valuation_date
-    ) as totals
+    ) as by_day
+    where not scope.is_short
+    union all
+    select
+        positions.portfolio_id,
+        held.valuation_date,
+        {{ position_sums() }}
+    from positions
+    inner join scope on positions.portfolio_id = scope.portfolio_id and scope.is_short
+    inner join {{ ref('int_instruments') }} as instruments on positions.instrument_id = instruments.instrument_id
+    inner join {{ ref('int_price_base') }} as held
+        on
+            positions.instrument_id = held.instrument_id
+            and positions.base_currency = held.base_currency
+            and held.valuation_date between positions.first_date and positions.last_date
+    group by positions.portfolio_id, held.valuation_date
+
+)
+
+select
+    totals.*,
+    totals.positions_held - coalesce(repeated.repetitions, 0) as instruments_held,
+    coalesce(chains.chains_held, 0) as chains_held
+from totals
 left join
     repeated
-    on portfolios.portfolio_id = repeated.portfolio_id and totals.valuation_date = repeated.valuation_date
-left join chains on portfolios.portfolio_id = chains.portfolio_id and totals.valuation_date = chains.valuation_date
+    on totals.portfolio_id = repeated.portfolio_id and totals.valuation_date = repeated.valuation_date
+left join chains on totals.portfolio_id = chains.portfolio_id and totals.valuation_date = chains.valuation_date
