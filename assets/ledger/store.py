@@ -25,6 +25,7 @@ from assets.ledger.model import (
     LotRow,
     Portfolio,
     PositionRow,
+    ReconciliationRow,
     Transaction,
     TransactionRow,
 )
@@ -41,6 +42,7 @@ TABLES: dict[str, tuple[Sequence[str], str]] = {
     "income": (IncomeRow._fields, "incomes"),
     "transactions": (TransactionRow._fields, "transactions"),
     "issues": (IssueRow._fields, "issues"),
+    "reconciliation": (ReconciliationRow._fields, "reconciliation"),
 }
 FLUSH_ROWS = 200_000
 FETCH_ROWS = 20_000

@@ -19,6 +19,7 @@ PUBLISHED = {
     "transactions", "income", "portfolio_daily", "portfolio_performance", "open_lots", "realized_gains", "cash_flows",
     "portfolio_allocation", "allocation_risk", "optimization_runs", "target_weights", "efficient_frontier",
     "rebalancing_suggestions", "portfolio_comparison", "data_quality", "source_freshness", "publications",
+    "reconciliation",
 }  # fmt: skip
 
 
