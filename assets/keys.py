@@ -21,7 +21,9 @@ PUBLISHED = AssetKey(["marts", "publication"])
 
 REGISTRY_TABLES = ("users", "portfolios", "accounts", "portfolio_wallets", "targets", "policies", "instruments")
 RAW_TABLES = ("transactions", "prices", "balances", "corporate_actions")
-LEDGER_TABLES = ("positions", "entries", "flows", "lots", "disposals", "income", "transactions", "issues")
+LEDGER_TABLES = (
+    "positions", "entries", "flows", "lots", "disposals", "income", "transactions", "issues", "reconciliation",
+)  # fmt: skip
 OPTIMISER_TABLES = ("optimization_runs", "target_weights", "efficient_frontier", "rebalancing_suggestions")
 
 

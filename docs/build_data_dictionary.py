@@ -22,6 +22,9 @@ comments in `assets/publication/reading/`; the database carries the same words a
 (`\\d+ marts.portfolio_daily`). How each measure is computed: [metrics.md](metrics.md). Numbers are never NaN or
 infinite: NULL means unknown or undefined. `numeric` is exact, `double precision` is for ratios. Shares and
 returns are fractions (0.05 = 5 %) unless the name says `percent`.
+
+Each mart `marts.<mart>` below has a function `marts.<mart>_as_known_at(timestamptz)` with the same columns: its rows as
+readers saw them at that moment ([bi.md](bi.md)).
 """
 _COMMENT = re.compile(
     r"^comment on (view|column|function)\s+([\w.]+)(?:\s*\([^)]*\))?\s+is\s+((?:'(?:[^']|'')*'\s*)+);", re.M

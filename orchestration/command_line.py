@@ -12,6 +12,7 @@ import typer
 
 from orchestration.embedded_postgres import database_url, ensure_running, reader_url, stop
 from orchestration.embedded_postgres import status as server_status
+from orchestration.export_commands import export
 from orchestration.settings import Settings, SettingsError, load_settings, pass_on
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 db = typer.Typer(no_args_is_help=True, help="The database that Holdfast publishes into.")
 app.add_typer(db, name="db")
+app.add_typer(export, name="export")
 
 InputsOption = Annotated[Path | None, typer.Option(help="Folder with portfolios.yaml; default HOLDFAST_INPUTS.")]
 UrlOption = Annotated[str | None, typer.Option(help="PostgreSQL >= 15; default HOLDFAST_DATABASE_URL, else embedded.")]

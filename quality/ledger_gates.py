@@ -60,7 +60,12 @@ LEDGER_GATES: tuple[Gate, ...] = (
     _ledger_warning(
         "balance_mismatch",
         "Derived and observed balances agree.",
-        "Find the missing or double transaction of that account.",
+        "Find the missing or double transaction of that account; marts.reconciliation has every comparison.",
+    ),
+    _ledger_warning(
+        "balance_without_ledger",
+        "What an account with transactions holds is in its transactions.",
+        "Add the transactions of that instrument, if there were any; its balances count as flows meanwhile.",
     ),
     _ledger_warning(
         "unmatched_swap",
@@ -86,7 +91,7 @@ LEDGER_GATES: tuple[Gate, ...] = (
             from intermediate.ledger_issues inner join ops.run_scope using (portfolio_id)
             where severity = 'warn' and code not in (
                 'missing_acquisition', 'unmatched_transfer', 'income_without_price', 'first_valued', 'balance_mismatch',
-                'unmatched_swap', 'missing_fx')
+                'balance_without_ledger', 'unmatched_swap', 'missing_fx')
             order by portfolio_id, instrument_id, at""",
     ),
 )

@@ -17,6 +17,7 @@ _DESCRIPTIONS = {
     "income": "Income receipts.",
     "transactions": "Transactions with their money in base currency.",
     "issues": "What the ledger could not believe.",
+    "reconciliation": "Each observed balance beside the one derived for its moment.",
 }
 
 

@@ -8,7 +8,7 @@ result does not depend on anything but the arguments: no clock, no randomness.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import localcontext
 
 from assets.ledger import external, income, trades, transfers
@@ -87,7 +87,7 @@ class _UserLedger:
         waiting = iter(self.observations)
         observation = next(waiting, None)
         for t in self.transactions:
-            while observation is not None and observation.balance_at < t.executed_at:
+            while observation is not None and observation[0].balance_at < t.executed_at:
                 self._observe(observation)
                 observation = next(waiting, None)
             self._turn_to(t.executed_date)
@@ -125,8 +125,8 @@ class _UserLedger:
         if self.deferred:
             self._retry(is_last=True)
             self._settle()
-        for balance in self.day_balances.pop(self.clock.day, ()):
-            reconcile(self.books[balance.portfolio_id], balance)
+        for together in self.day_balances.pop(self.clock.day, ()):
+            self._reconcile(together)
         for books in self.all_books:
             close_day(books)
 
@@ -139,34 +139,51 @@ class _UserLedger:
     def _split_balances(self, portfolios: Sequence[Portfolio], balances: Iterable[Balance]) -> None:
         """Observations in order of time, and those that are compared at the close of their day."""
         latest = {(b.portfolio_id, b.account_id, b.instrument_id, b.balance_at, b.is_date_only): b for b in balances}
-        self.observations: list[Balance] = []
-        self.day_balances: dict[date, list[Balance]] = {}
+        self.observations: list[list[Balance]] = []
+        self.day_balances: dict[date, list[list[Balance]]] = {}
         self.first_seen: set[Key] = set()
-        self.ledger_keys: set[Key] = set()
+        self.ledger_names: dict[Key, set[str]] = {}
+        self.ledger_accounts: set[tuple[str, str]] = set()
         if not latest:
             return
-        self.ledger_keys = with_ledger(portfolios, self.transactions)
-        for b in sorted(latest.values(), key=lambda b: (b.balance_at, not b.is_date_only)):
-            if b.is_date_only and (b.portfolio_id, b.account_id, b.instrument_id) in self.ledger_keys:
-                self.day_balances.setdefault(b.balance_date, []).append(b)
+        for portfolio_id, account, instrument in with_ledger(portfolios, self.transactions):
+            place = (portfolio_id, account, self.prices.canonical(instrument))
+            self.ledger_names.setdefault(place, set()).add(instrument)
+            self.ledger_accounts.add((portfolio_id, account))
+        # what is compared is taken together by moment: several ids of one asset may add up to what the ledger holds
+        compared: dict[tuple[Key, datetime, bool], list[Balance]] = {}
+        for b in latest.values():
+            place = self._place(b)
+            if place in self.ledger_names:
+                compared.setdefault((place, b.balance_at, b.is_date_only), []).append(b)
             else:
-                self.observations.append(b)
-        self.observations += [  # so that the day of a comparison is opened even without any other event
-            b for same_day in self.day_balances.values() for b in same_day
-        ]
-        self.observations.sort(key=lambda b: (b.balance_at, not b.is_date_only))
+                self.observations.append([b])
+        for (_, _, is_date_only), together in compared.items():
+            if is_date_only:
+                self.day_balances.setdefault(together[0].balance_date, []).append(together)
+            # also here, so that the day of a comparison is opened even without any other event
+            self.observations.append(together)
+        self.observations.sort(key=lambda together: (together[0].balance_at, not together[0].is_date_only))
 
-    def _observe(self, balance: Balance) -> None:
-        self._turn_to(balance.balance_date)
-        self.clock.set(balance.balance_at, balance.is_date_only)
-        books = self.books[balance.portfolio_id]
-        key = (balance.portfolio_id, balance.account_id, balance.instrument_id)
-        if key not in self.ledger_keys:
-            observe(books, balance, is_first=key not in self.first_seen)
+    def _place(self, balance: Balance) -> Key:
+        return balance.portfolio_id, balance.account_id, self.prices.canonical(balance.instrument_id)
+
+    def _observe(self, together: list[Balance]) -> None:
+        first = together[0]
+        self._turn_to(first.balance_date)
+        self.clock.set(first.balance_at, first.is_date_only)
+        books = self.books[first.portfolio_id]
+        if self._place(first) not in self.ledger_names:
+            key = (first.portfolio_id, first.account_id, first.instrument_id)
+            is_beside_ledger = key[:2] in self.ledger_accounts
+            observe(books, first, is_first=key not in self.first_seen, is_beside_ledger=is_beside_ledger)
             self.first_seen.add(key)
             books.settle()
-        elif not balance.is_date_only:
-            reconcile(books, balance)
+        elif not first.is_date_only:
+            self._reconcile(together)
+
+    def _reconcile(self, together: list[Balance]) -> None:
+        reconcile(self.books[together[0].portfolio_id], together, self.ledger_names[self._place(together[0])])
 
     # -- transactions ----------------------------------------------------------------------------------------------
 

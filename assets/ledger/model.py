@@ -245,6 +245,25 @@ class TransactionRow(NamedTuple):
     source_batch: int | None
 
 
+class ReconciliationRow(NamedTuple):
+    """One observed balance beside what was derived for its moment; difference = observed - derived, in units."""
+
+    portfolio_id: str
+    account_id: str
+    instrument_id: str
+    observed_at: datetime
+    is_date_only: bool
+    observed_date: date
+    observed_quantity: Decimal
+    derived_quantity: Decimal
+    difference: Decimal
+    tolerance: Decimal
+    difference_base: Decimal | None
+    status: str
+    observed_as: str
+    flow_id: str | None
+
+
 class IssueRow(NamedTuple):
     """Something a person should know; severity `hold` keeps the portfolio from being published."""
 

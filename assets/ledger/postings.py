@@ -20,6 +20,7 @@ from assets.ledger.model import (
     LotRow,
     Portfolio,
     PositionRow,
+    ReconciliationRow,
     Transaction,
     TransactionRow,
     end_of_day,
@@ -77,6 +78,7 @@ class Postings:
         self.incomes: list[IncomeRow] = []
         self.transactions: list[TransactionRow] = []
         self.issues: list[IssueRow] = []
+        self.reconciliation: list[ReconciliationRow] = []
         self.cost_change = ZERO
         self._explained = ZERO
         self._crossing: tuple[str, str] | None = None

@@ -27,6 +27,7 @@ from assets.ledger.model import (
     LotRow,
     Portfolio,
     PositionRow,
+    ReconciliationRow,
     Transaction,
     TransactionRow,
 )
@@ -44,6 +45,7 @@ TABLES: dict[str, tuple[Sequence[str], str]] = {
     "income": (IncomeRow._fields, "incomes"),
     "transactions": (TransactionRow._fields, "transactions"),
     "issues": (IssueRow._fields, "issues"),
+    "reconciliation": (ReconciliationRow._fields, "reconciliation"),
 }
 FLUSH_ROWS = 200_000
 FETCH_ROWS = 20_000

@@ -59,14 +59,15 @@ def publish(conn: psycopg.Connection, run_id: str, specs: Sequence[MartSpec], in
     conn.execute(
         """
         insert into ops.publications (publication_id, run_id, as_of, inputs_fingerprint, checks_passed, checks_warned,
-                                      portfolios, held_portfolios, changed_rows, table_rows)
+                                      portfolios, held_portfolios, changed_rows, table_rows, published_at)
         select %(id)s, runs.run_id, runs.as_of, %(print)s,
                (select count(*) from history.data_quality where published_to is null and passed),
                (select count(*) from history.data_quality
                 where published_to is null and not passed and severity <> 'info'),
                (select count(*) from history.portfolios where published_to is null and is_active and not is_held),
                (select count(*) from history.portfolios where published_to is null and is_held),
-               %(changed)s, %(rows)s
+               %(changed)s, %(rows)s,
+               clock_timestamp()  -- now() is when the transaction began, long before readers see anything of it
         from ops.runs where runs.run_id = %(run)s
         """,
         {

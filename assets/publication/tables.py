@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from assets.publication.as_known import as_known_at, name_of
 from assets.publication.mart_specs import MartSpec
 
 #: Views and functions over the published marts, in the order of their names.
@@ -44,6 +45,14 @@ def ensure_marts(conn: psycopg.Connection, specs: Sequence[MartSpec]) -> None:
         if not _is_known(known, path.name, text):
             conn.execute(text.encode())
             _remember(conn, path.name, text)
+    # last: they read marts.publications, which is one of the views above
+    for spec in specs:
+        statements = as_known_at(spec, _view_columns(conn, spec))
+        definition = "\n".join(statement.as_string(conn) for statement in statements)
+        if not _is_known(known, f"marts.{name_of(spec)}", definition):
+            for statement in statements:
+                conn.execute(statement)
+            _remember(conn, f"marts.{name_of(spec)}", definition)
 
 
 def ensure_month_partitions(conn: psycopg.Connection, spec: MartSpec) -> None:
@@ -107,13 +116,7 @@ def _ensure_history(conn: psycopg.Connection, spec: MartSpec) -> None:
 
 def _ensure_view(conn: psycopg.Connection, spec: MartSpec) -> None:
     view, table = sql.Identifier("marts", spec.name), sql.Identifier("history", spec.name)
-    existing = [
-        row[0]
-        for row in conn.execute(
-            "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 order by attnum",
-            [f"marts.{spec.name}"],
-        )
-    ]
+    existing = _view_columns(conn, spec)
     # `create or replace view` may only append: what stands keeps its place
     names = [*existing, *(n for n in spec.column_names if n not in existing)]
     conn.execute(
@@ -129,6 +132,15 @@ def _ensure_view(conn: psycopg.Connection, spec: MartSpec) -> None:
                 sql.Identifier("marts", spec.name, column.name), sql.Literal(column.description)
             )
         )
+
+
+def _view_columns(conn: psycopg.Connection, spec: MartSpec) -> list[str]:
+    """Columns of the mart's view in its order; none while there is no view."""
+    found = conn.execute(
+        "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 order by attnum",
+        [f"marts.{spec.name}"],
+    )
+    return [row[0] for row in found]
 
 
 def _is_known(known: dict[str, str], relation: str, definition: str) -> bool:

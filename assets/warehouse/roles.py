@@ -12,6 +12,9 @@ from assets.warehouse.database import LOCK_CLASS, ROLES_LOCK, Connection, safe_e
 
 READER_ROLE = "bi_reader"
 READER_SCHEMAS = ("marts", "quality", "api")
+# Its views are what the functions marts.<mart>_as_known_at read. Without usage on the schema there is no other way to
+# them, and its tables stay closed.
+VERSIONS_SCHEMA = "history"
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ def ensure_reader_role(connection: Connection, password: str | None = None) -> R
             is_ready=False,
             message=f"The role {READER_ROLE} was skipped, as this server does not let us manage roles "
             f"({safe_error(error)}). An administrator can run: create role {READER_ROLE} login; then grant it usage "
-            f"on schema {', '.join(READER_SCHEMAS)} and select on all tables in them.",
+            f"on schema {', '.join(READER_SCHEMAS)} and select on all tables in them, and select on each "
+            f"view (no table, no usage) of schema {VERSIONS_SCHEMA}.",
         )
     note = "" if password or not is_new else f"; give it a password with: alter role {READER_ROLE} password '…'"
     return ReaderRole(is_ready=True, message=f"The role {READER_ROLE} reads {', '.join(READER_SCHEMAS)}{note}.")
@@ -86,3 +90,11 @@ def _grant(connection: Connection) -> None:
         connection.execute(sql.SQL("grant select on all tables in schema {} to {}").format(schema, role))
         defaults = sql.SQL("alter default privileges in schema {} grant select on tables to {}")
         connection.execute(defaults.format(schema, role))
+    closed = connection.execute(
+        "select relname from pg_class where relnamespace = to_regnamespace(%s) and relkind = 'v'"
+        " and not has_table_privilege(%s, oid, 'select')",
+        [VERSIONS_SCHEMA, READER_ROLE],
+    ).fetchall()
+    if closed:
+        views = sql.SQL(", ").join(sql.Identifier(VERSIONS_SCHEMA, name) for (name,) in closed)
+        connection.execute(sql.SQL("grant select on {} to {}").format(views, role))

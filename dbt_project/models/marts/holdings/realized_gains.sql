@@ -16,6 +16,20 @@ select
     handed.gain_base,
     handed.gain_currency_base,
     handed.holding_days,
+    -- A year is a calendar year: it begins the day after the acquisition and must be over before the day of disposal.
+    -- Days would misjudge leap years. The later of two dates, as both ends of a February clamp: bought on 28 February
+    -- 2023, the year of 1 March ends on 29 February 2024; bought on the 28th of a leap year, it ends on the 28th.
+    case
+        when handed.holding_days is null then 'unknown'
+        when handed.lot_id like 'short-%' then 'short'
+        when
+            handed.disposal_date >= greatest(
+                ((handed.acquired_at at time zone 'UTC')::date + interval '1 year')::date + 1,
+                ((handed.acquired_at at time zone 'UTC')::date + 1 + interval '1 year')::date
+            )
+            then 'long'
+        else 'short'
+    end as holding_period,
     handed.method,
     handed.is_missing_acquisition,
     handed.source_transaction
