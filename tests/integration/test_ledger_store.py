@@ -1,11 +1,16 @@
 """The ledger's reading and writing, on a real database."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from assets.ledger.store import TABLES, run_ledger
+from assets.ledger.slices import TABLES
+from assets.ledger.store import run_ledger
+from assets.ledger.workers import LedgerWorkerError
 from assets.warehouse.database import Connection, connect
 
 # The shapes that the market models hand to the ledger; only what the ledger reads.
@@ -121,10 +126,75 @@ def test_results_are_flushed_in_slices_while_transactions_still_stream(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run_ledger(connection)
-    monkeypatch.setattr("assets.ledger.store.FLUSH_ROWS", 1)
-    monkeypatch.setattr("assets.ledger.store.FETCH_ROWS", 1)
+    monkeypatch.setattr("assets.ledger.slices.SLICE_ROWS", 1)
+    monkeypatch.setattr("assets.ledger.reading.FETCH_ROWS", 1)
     sliced = run_ledger(connection)
     assert sliced == whole
+
+
+class TestProcesses:
+    """A large population is split over two processes."""
+
+    def test_two_processes_give_the_rows_of_one(self, connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+        connection.commit()
+        one = run_ledger(connection)
+        before = everything(connection)
+        monkeypatch.setattr("assets.ledger.store.TRANSACTIONS_FOR_PROCESSES", 1)
+        monkeypatch.setattr("assets.ledger.store.process_part", None)  # nothing is left to this process
+        two = run_ledger(connection)
+        assert two == one
+        assert everything(connection) == before
+
+    def test_a_process_that_fails_leaves_everything_as_it_was(
+        self, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run_ledger(connection)
+        connection.execute("insert into intermediate.ledger_done values ('p')")
+        before = everything(connection)
+        connection.execute("update intermediate.int_all_transactions set type = 'BARTER' where transaction_id = 't2'")
+        connection.commit()
+        monkeypatch.setattr("assets.ledger.store.TRANSACTIONS_FOR_PROCESSES", 1)
+        with pytest.raises(LedgerWorkerError, match="transaction t2 has the unknown type 'BARTER'"):
+            run_ledger(connection)
+        assert everything(connection) == before
+        assert rows(connection, "select portfolio_id from intermediate.ledger_done") == [("p",)]
+
+    def test_a_process_that_is_killed_is_noticed(self, connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+        connection.commit()
+        monkeypatch.setattr("assets.ledger.store.TRANSACTIONS_FOR_PROCESSES", 1)
+        monkeypatch.setattr("sys.executable", "/bin/true")
+        with pytest.raises(LedgerWorkerError, match="ended before it was done"):
+            run_ledger(connection)
+
+    def test_a_process_knows_neither_dagster_nor_dbt(self) -> None:
+        check = "import sys, assets.ledger.worker; assert not {'dagster', 'dbt', 'polars'} & set(sys.modules)"
+        subprocess.run([sys.executable, "-c", check], check=True)
+
+    def test_the_password_is_on_no_command_line(self, connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+        connection.commit()
+        commands: list[list[str]] = []
+
+        class Watched(subprocess.Popen[bytes]):
+            def __init__(self, command: list[str], **keywords: Any) -> None:
+                commands.append(command)
+                assert "env" not in keywords
+                super().__init__(command, **keywords)
+
+        monkeypatch.setattr("assets.ledger.store.TRANSACTIONS_FOR_PROCESSES", 1)
+        monkeypatch.setattr("subprocess.Popen", Watched)
+        run_ledger(connection)
+        assert len(commands) == 2
+        assert connection.info.password
+        assert not [command for command in commands if connection.info.password in " ".join(command)]
+
+
+@pytest.mark.parametrize("text", ["tab\there", "line\nbreak", "carriage\rreturn", "back\\slash", "\\N", "", "ä€"])
+def test_any_text_arrives_as_it_was(connection: Connection, text: str) -> None:
+    connection.execute("update intermediate.int_all_transactions set group_id = %s where sequence = 1", [text])
+    connection.execute("update intermediate.int_all_transactions set account_id = %s where sequence = 3", [text])
+    run_ledger(connection)
+    query = "select account_id, group_id from intermediate.ledger_transactions where transaction_id in ('t1', 't3')"
+    assert sorted(rows(connection, query)) == sorted([("a", text), (text, None)])
 
 
 class TestResultsStay:
