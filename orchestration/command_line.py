@@ -16,6 +16,7 @@ from orchestration.command_options import inputs_folder as _inputs
 from orchestration.command_options import open_settings as _settings
 from orchestration.embedded_postgres import database_url, ensure_running, reader_url, stop
 from orchestration.embedded_postgres import status as server_status
+from orchestration.export_commands import export
 from orchestration.import_command import import_files
 from orchestration.settings import SettingsError, load_settings, pass_on
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 db = typer.Typer(no_args_is_help=True, help="The database that Holdfast publishes into.")
 app.add_typer(db, name="db")
+app.add_typer(export, name="export")
 app.command("import")(import_files)
 
 UrlOption = Annotated[str | None, typer.Option(help="PostgreSQL >= 15; default HOLDFAST_DATABASE_URL, else embedded.")]
