@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 DELIMITERS = (",", ";", "\t")
+#: Enough for any header, and within what the csv module takes for one value (a file of JSON may be a single line).
+_HEADER_CHARACTERS = 65_536
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,9 @@ class Table:
 def header_of(text: str) -> tuple[tuple[str, ...], str]:
     """The names of the first line that is not blank, and the delimiter that parts it into most names."""
     found: tuple[tuple[str, ...], str] = ((), ",")
+    beginning = text.lstrip()[:_HEADER_CHARACTERS]
     for delimiter in DELIMITERS:
-        fields = next((fields for _, fields in _rows(text, delimiter)), ())
+        fields = next((fields for _, fields in _rows(beginning, delimiter)), ())
         if len(fields) > len(found[0]):
             found = (fields, delimiter)
     return found
@@ -66,8 +69,13 @@ def _rows(text: str, delimiter: str) -> Iterator[tuple[int, tuple[str, ...]]]:
     # newline="": a line break inside quotes is part of the value
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     before = 0
-    for fields in reader:
-        stripped = tuple(field.strip() for field in fields)
-        if any(stripped):
-            yield before + 1, stripped
-        before = reader.line_num
+    try:
+        for fields in reader:
+            stripped = tuple(field.strip() for field in fields)
+            if any(stripped):
+                yield before + 1, stripped
+            before = reader.line_num
+    except (
+        csv.Error
+    ):  # a quote that is never closed makes one value of all that follows it, larger than the module takes
+        yield before + 1, ("a quote that is never closed",)

@@ -125,3 +125,14 @@ def test_two_formats_for_one_file_is_an_error() -> None:
     with pytest.raises(UnknownFormatError, match=r"one \(1\), two \(1\): choose one with --format"):
         detect(SourceFile(Path("x.csv"), "a"), twins)
     assert detect(SourceFile(Path("x.csv"), "a"), twins, "two").name == "two"
+
+
+def test_a_large_file_on_one_line_is_told_by_its_beginning() -> None:
+    activity = '{"type":"BUY","unitPrice":1,"symbol":"MSFT"}'
+    source = SourceFile(Path("x.json"), '{"activities":[' + ",".join([activity] * 10_000) + "]}")
+    assert detect(source, FORMATS).name == "ghostfolio"
+
+
+def test_a_quote_that_is_never_closed_is_one_ragged_record() -> None:
+    table = read_table('a,b\n1,2\n"3,4\n' + "5,6\n" * 100_000)
+    assert [(record.line, record.is_ragged) for record in table.records] == [(2, False), (3, True)]
