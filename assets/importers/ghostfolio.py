@@ -4,9 +4,10 @@ Belongs here: what its activities mean. Must not be here: files, portfolios.
 
 Facts, from its public repository (apps/api/src/app/export/export.service.ts and its sample files): `activities` with
 accountId, comment, currency, dataSource, date (ISO, UTC), fee, quantity, symbol, type, unitPrice and, in newer
-versions, id; `accounts` with id and name; `assetProfiles` for the person's own assets (dataSource MANUAL). An activity's
-value is quantity × unitPrice; its fee comes on top of a purchase and off a sale. Money itself has no activities: balances of
-accounts are states, so a portfolio of these files is `cash: implicit` unless deposits are added by hand.
+versions, id; `accounts` with id and name; `assetProfiles` for the person's own assets (dataSource MANUAL). An
+activity's value is quantity × unitPrice; its fee comes on top of a purchase and off a sale. Money itself has no
+activities: balances of accounts are states, so a portfolio of these files is `cash: implicit` unless deposits are
+added by hand.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 Belongs here: what its transactions mean. Must not be here: files, portfolios.
 
-Facts, from its public repository (datatransfer/csv/exporter/CSVExporter.java and its message files): one layout for
+Facts, from its public repository (datatransfer/csv/exporter/CSVExporter.java, model/labels*.properties): one layout for
 deposit accounts, securities accounts and all transactions together; no column names an account. Numbers and delimiter
 follow the person's region: `;` where the decimal mark is a comma, else `,`. Dates are ISO without a zone, midnight
 where no time was entered. Value is net: with fees and taxes for a purchase, less them for a sale or an income. It is
