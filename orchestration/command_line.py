@@ -6,14 +6,19 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
+from orchestration.command_options import InputsOption
+from orchestration.command_options import fail as _fail
+from orchestration.command_options import inputs_folder as _inputs
+from orchestration.command_options import open_settings as _settings
 from orchestration.embedded_postgres import database_url, ensure_running, reader_url, stop
 from orchestration.embedded_postgres import status as server_status
 from orchestration.export_commands import export
-from orchestration.settings import Settings, SettingsError, load_settings, pass_on
+from orchestration.import_command import import_files
+from orchestration.settings import SettingsError, load_settings, pass_on
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Portfolio data that adds up, in your own PostgreSQL."
@@ -21,8 +26,8 @@ app = typer.Typer(
 db = typer.Typer(no_args_is_help=True, help="The database that Holdfast publishes into.")
 app.add_typer(db, name="db")
 app.add_typer(export, name="export")
+app.command("import")(import_files)
 
-InputsOption = Annotated[Path | None, typer.Option(help="Folder with portfolios.yaml; default HOLDFAST_INPUTS.")]
 UrlOption = Annotated[str | None, typer.Option(help="PostgreSQL >= 15; default HOLDFAST_DATABASE_URL, else embedded.")]
 
 
@@ -142,32 +147,9 @@ def db_url(
         print(database_url(settings))
 
 
-def _settings(url: str | None) -> tuple[Settings, str]:
-    if url:
-        os.environ["HOLDFAST_DATABASE_URL"] = url
-    settings = load_settings()
-    for name in settings.unrecognised:
-        print(f"  {name} is no setting of Holdfast; is it mistyped?", file=sys.stderr)
-    return settings, database_url(settings)
-
-
-def _inputs(settings: Settings, given: Path | None) -> Path:
-    folder = given or settings.inputs
-    if folder is None:
-        _fail("no inputs folder: give --inputs DIR or set HOLDFAST_INPUTS", 2)
-    if not folder.is_dir():
-        _fail(f"{folder} is no folder; expected one with portfolios.yaml", 2)
-    return folder.resolve()
-
-
 def _print_summary(url: str) -> None:
     from assets.warehouse.database import connect
     from orchestration.summary import print_summary
 
     with connect(url) as conn:
         print_summary(conn)
-
-
-def _fail(message: str, code: int = 1) -> NoReturn:
-    print(f"holdfast: {message}", file=sys.stderr)
-    raise typer.Exit(code)

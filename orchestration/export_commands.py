@@ -1,17 +1,51 @@
-"""The commands `holdfast export …`: published rows as files. Heavy imports wait for their command."""
+"""`holdfast export …`: the owner's data out of the database, as files. Thin over the rooms."""
 
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestration.embedded_postgres import database_url
-from orchestration.settings import load_settings
+from orchestration.command_options import fail, open_settings
 
-export = typer.Typer(no_args_is_help=True, help="Published rows as CSV files.")
+export = typer.Typer(no_args_is_help=True, help="Your data out of the database, as files.")
+
+
+@export.command("transactions")
+def export_transactions(
+    to: Annotated[Path, typer.Option("--to", help="Folder to make; must not exist, or be empty.")],
+    portfolio: Annotated[
+        list[str] | None, typer.Option(help="Id of a portfolio; repeatable; default all active ones.")
+    ] = None,
+    database_url: Annotated[str | None, typer.Option("--database-url", help="PostgreSQL >= 15.")] = None,
+) -> None:
+    """Write an inputs folder of what counts now, from which any Holdfast computes the same.
+
+    Exit 0: written. 2: the folder is not empty, or a portfolio is unknown.
+    """
+    from assets.registry.exporting import ExportError, export_inputs
+    from assets.registry.problems import InputProblems
+    from assets.warehouse.database import connect
+
+    _, url = open_settings(database_url)
+    folder = to.resolve()
+    try:
+        with connect(url) as connection:
+            exported = export_inputs(connection, folder, portfolio or [], datetime.now(UTC))
+    except ExportError as error:
+        fail(str(error), 2)
+    except InputProblems as error:
+        fail(f"the database holds what no inputs folder may hold; nothing was written\n{error}", 2)
+    counts = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in exported.rows.items())
+    print(f"{exported.portfolios} portfolios: {counts}")
+    if exported.quarantined:
+        print(f"{exported.quarantined} rows in quarantine are left out")
+    if exported.renamed:
+        print(f"{exported.renamed} transactions without an external_id get another transaction_id when they are read")
+    print(f"wrote {folder}; holdfast run --inputs {folder}")
 
 
 @export.command()
@@ -26,7 +60,7 @@ def gains(
     ] = False,
 ) -> None:
     """Realised gains, a row per disposal and lot, with cost, proceeds and holding period."""
-    url = database_url(load_settings())
+    _, url = open_settings(None)
     from assets.publication.gains_export import write_gains
     from assets.warehouse.database import connect
 

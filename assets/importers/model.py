@@ -72,6 +72,9 @@ class Symbols(Protocol):
     def currency(self, symbol: str) -> str:
         """Money or coin by its code: fiat:USD, crypto:BTC. Raises `UnknownSymbolError`."""
 
+    def mapped(self, symbol: str) -> str | None:
+        """What the person's own `--map` says of a symbol; None where it says nothing."""
+
     def security(self, ticker: str, *, isin: str = "", asset_class: str = "equity") -> str:
         """A listed thing: its ticker where it trades in the US, else its ISIN, so that two listings never merge.
 
@@ -89,6 +92,7 @@ class Format:
         title: what people call it.
         recognises: whether a file is of this layout, told by its header alone.
         parse: reads it whole; raises nothing for a bad line, which becomes a `Reject`.
+        unit: what the numbers in `line` count: lines, or for JSON and XML the entries, from 1.
     """
 
     name: str
@@ -96,6 +100,7 @@ class Format:
     title: str
     recognises: Callable[[SourceFile], bool]
     parse: Callable[[SourceFile, Symbols], Parsed]
+    unit: str = "line"
 
 
 Formats = Sequence[Format]
