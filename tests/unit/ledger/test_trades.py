@@ -269,6 +269,25 @@ class TestSwap:
         assert lots(books, BTC) == [(D(1), D(80))]
         assert {x.acquired_at.day for x in books.lots} == {1}
 
+    def test_wrapping_into_a_form_priced_in_another_currency(self) -> None:
+        """1 unit for 100 EUR becomes a form of 220 USD at 0.50: 10 of price, 0 of currency, the rate never moved."""
+        from datetime import date
+
+        from assets.ledger.identity import totals_at
+        from assets.ledger.model import Instrument
+
+        token = "eip155:1/erc20:0xWBTC"
+        prices = book(
+            [(BTC, "2024-01-01", 100, EUR), (token, "2024-01-01", 200, USD), (token, "2024-01-05", 220, USD)],
+            [(USD, EUR, "2024-01-01", "0.5")],
+            [Instrument(token, USD, BTC)],
+        )
+        ledger = Ledger(prices, cash_mode="implicit").add("2024-01-01", "BUY", BTC, 1, price=100, currency=EUR)
+        ledger.add("2024-01-02", "SWAP_OUT", BTC, 1, group_id="g").add("2024-01-02", "SWAP_IN", token, 1, group_id="g")
+        books = ledger.run()
+        assert [(x.instrument_id, x.cost_base, x.acquisition_fx) for x in books.lots] == [(token, 100, D("0.5"))]
+        assert totals_at(books.positions_rows, books.valuation, date(2024, 1, 5)) == (110, 10, 0)
+
     def test_lone_leg_is_an_external_flow_with_an_issue(self) -> None:
         books = self.start().add("2024-01-02", "SWAP_OUT", BTC, 1, group_id="g").run()
         assert flows(books)[-1] == ("transfer_out", D(-100))
