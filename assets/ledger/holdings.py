@@ -41,10 +41,12 @@ class Holdings(Postings):
         return self._open_position(account, instrument) if found is None else found
 
     def market(self, instrument: str, quantity: Decimal) -> Decimal | None:
-        """Market value in base currency at the event's instant, or None."""
+        """Market value in base currency at the event's instant, or None; money on its rate's first day has that close."""
         if instrument == self.base:
             return quantity
         unit = self.valuation.unit_value(instrument, self.clock.value_at)
+        if unit is None and is_fiat(instrument):
+            unit = self.valuation.unit_value(instrument, self.clock.close)
         return None if unit is None else unit * quantity
 
     def is_valued(self, instrument: str) -> bool:

@@ -30,7 +30,7 @@ def money_rate(books: Books, t: Transaction) -> Decimal | None:
         return ONE
     rate = booked_rate(books, t)
     if rate is None:
-        rate = books.valuation.unit_value(t.currency, books.clock.value_at)
+        rate = books.market(t.currency, ONE)
         if rate is None:
             books.report_unvalued(t.currency, t.money_account, f"{t.type} for {t.currency}")
     return rate
