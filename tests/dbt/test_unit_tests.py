@@ -22,7 +22,7 @@ COVERED = {
 #: What counts or picks without arithmetic on money, and where that is tested instead.
 TESTED_ELSEWHERE = {
     "data_quality": "picks the newest result of a check; tests/integration/test_pipeline.py",
-    "int_instruments": "picks the commonest currency; tests/integration/test_pipeline.py",
+    "int_instruments": "picks the commonest currency; tests/integration/test_definitions.py",
     "int_portfolio_fingerprints": "hashes rows; the runs without a change in tests/integration/test_pipeline.py",
 }
 ARITHMETIC = re.compile(r"\bover\b|\b(sum|avg|product|generate_series|lag|lead)\(|distinct on|[\w)] [*/] [\w(]", re.I)
