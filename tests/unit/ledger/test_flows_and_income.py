@@ -74,6 +74,12 @@ def test_reward_is_income_at_market_value_which_is_its_cost() -> None:
     assert lots(books, BTC) == [(D(1), D(100)), (D(1), D(100))]
 
 
+def test_reward_with_a_fee_of_more_than_itself_takes_the_rest_from_what_is_held() -> None:
+    ledger = Ledger(PRICES).add("2024-01-01", "DEPOSIT", BTC, 1)
+    books = ledger.add("2024-01-02", "STAKING_REWARD", BTC, "0.1", fee="0.3", fee_currency=BTC).run()
+    assert (entries(books, "income"), entries(books, "fee"), held(books, BTC)) == (10, 30, D("0.8"))
+
+
 def test_reward_without_a_price_has_zero_cost_and_enters_when_first_valued() -> None:
     prices = book([(ETH, "2024-01-04", 10, EUR)])
     books = Ledger(prices).add("2024-01-02", "AIRDROP", ETH, 3).run()
