@@ -167,7 +167,7 @@ class Holdings(Postings):
         found, lacking = min(held, quantity), max(quantity - held, ZERO)
         if not position.is_fiat and held and abs(held - quantity) <= dust_limit(quantity, position.decimals):
             found, lacking = held, ZERO
-        parts = position.pool.take(found, position.location if is_transfer else None) if found else []
+        parts = position.pool.take(found, position.location, is_transfer=is_transfer) if found else []
         for part in parts:
             if part.is_counted and part.cost is not None:
                 self.cost_change -= part.cost

@@ -133,6 +133,25 @@ class TestFirstValued:
         assert flows(books) == [("deposit", None)]
         assert [(r.quantity, r.cost_base, r.valid_to) for r in books.positions_rows] == [(3, None, None)]
 
+    def test_a_form_of_an_asset_that_waits_for_its_price_leaves_the_other_form_its_cost(self) -> None:
+        """The sale of the form that has a price takes that form's lot, though the other's is older."""
+        from assets.ledger.model import Instrument
+
+        token = "eip155:1/erc20:0xWETH"
+        prices = book(
+            [(ETH, "2024-01-01", 10, EUR), (token, "2024-01-05", 12, EUR)], instruments=[Instrument(token, EUR, ETH)]
+        )
+        ledger = Ledger(prices, cash_mode="implicit").add("2024-01-01", "DEPOSIT", token, 2)
+        ledger.add("2024-01-02", "BUY", ETH, 2, price=9, currency=EUR)
+        books = ledger.add("2024-01-03", "SELL", ETH, 1, price=11, currency=EUR).run()
+        assert gains(books) == [D(2)]
+        assert flows(books) == [("deposit", None), ("trade", D(18)), ("trade", D(-11)), ("first_valued", D(24))]
+        assert lots(books, ETH) == [(D(1), D(9))]
+        assert [(r.cost_base, r.valid_from.day) for r in books.positions_rows if r.instrument_id == token] == [
+            (None, 1),
+            (24, 5),
+        ]
+
     def test_swap_of_money_into_what_has_no_price_yet_leaves_and_comes_back(self) -> None:
         ledger = Ledger(self.prices).add("2024-01-01", "DEPOSIT", EUR, 20)
         ledger.add("2024-01-02", "SWAP_OUT", EUR, 20, group_id="g")
