@@ -41,7 +41,7 @@ class Holdings(Postings):
         return self._open_position(account, instrument) if found is None else found
 
     def market(self, instrument: str, quantity: Decimal) -> Decimal | None:
-        """Market value in base currency at the event's instant, or None; money on its rate's first day has that close."""
+        """Market value in base currency at the instant, or None; money on the first day of its rate has that close."""
         if instrument == self.base:
             return quantity
         unit = self.valuation.unit_value(instrument, self.clock.value_at)
