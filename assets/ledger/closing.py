@@ -121,14 +121,18 @@ def _state(position: Position) -> State | None:
         at_fx = -total(lot.quantity * (lot.fx or ONE) for lot in position.shorts)
         return quantity, cost if position.is_fiat else at_fx, cost
     pool = position.pool
-    if pool.uncounted:
-        return quantity, None, None
     held = _held(position)
     if len(held) == 1:
+        if pool.uncounted:
+            return quantity, None, None
         return quantity, pool.cost if position.is_fiat else pool.quantity_at_fx, pool.cost
     cost = at_fx = ZERO
     for lot, place, units in pool.assign(held):
-        if place == position.location and lot.cost is not None and lot.fx is not None:
+        if place != position.location:
+            continue
+        if not lot.is_counted:
+            return quantity, None, None
+        if lot.cost is not None and lot.fx is not None:
             cost += lot.cost * units / lot.quantity
             at_fx += lot.fx * units
     return quantity, at_fx, cost

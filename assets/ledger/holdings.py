@@ -41,10 +41,12 @@ class Holdings(Postings):
         return self._open_position(account, instrument) if found is None else found
 
     def market(self, instrument: str, quantity: Decimal) -> Decimal | None:
-        """Market value in base currency at the event's instant, or None."""
+        """Market value in base currency at the instant, or None; money on the first day of its rate has that close."""
         if instrument == self.base:
             return quantity
         unit = self.valuation.unit_value(instrument, self.clock.value_at)
+        if unit is None and is_fiat(instrument):
+            unit = self.valuation.unit_value(instrument, self.clock.close)
         return None if unit is None else unit * quantity
 
     def is_valued(self, instrument: str) -> bool:
@@ -165,7 +167,7 @@ class Holdings(Postings):
         found, lacking = min(held, quantity), max(quantity - held, ZERO)
         if not position.is_fiat and held and abs(held - quantity) <= dust_limit(quantity, position.decimals):
             found, lacking = held, ZERO
-        parts = position.pool.take(found, position.location if is_transfer else None) if found else []
+        parts = position.pool.take(found, position.location, is_transfer=is_transfer) if found else []
         for part in parts:
             if part.is_counted and part.cost is not None:
                 self.cost_change -= part.cost

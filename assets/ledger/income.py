@@ -60,8 +60,11 @@ def income_in_kind(books: Books, t: Transaction) -> None:
         _explain_unknown(books, t, "it is held at zero cost")
     received, fee_base = t.quantity, ZERO
     if fee and t.charged_in == t.instrument_id:
-        received -= fee
-        fee_base = value * fee / t.quantity if is_known and value is not None else ZERO
+        kept = min(fee, received)
+        received -= kept
+        fee_base = value * kept / t.quantity if is_known and value is not None else ZERO
+        if fee > kept:
+            fee_base += books.charge(t.account_id, t.instrument_id, fee - kept, "-fee")
     elif fee:
         fee_base = third_fee(books, t, fee)
     income = value if is_known else None

@@ -145,16 +145,25 @@ class Pool:
         self._count(lot, 1)
         self._place(lot)
 
-    def take(self, quantity: Decimal, location: Location | None = None) -> list[Lot]:
-        """Take lots out by the method, those of `location` first if one is given.
+    def take(self, quantity: Decimal, location: Location, *, is_transfer: bool = False) -> list[Lot]:
+        """Take lots out by the method; for a transfer, those of the place that they leave first.
+
+        While some form of the asset waits for its first price, each form keeps to its own lots: one that can be valued
+        must not be left with a lot that cannot be.
 
         Args:
             quantity: units, at most what the pool holds.
-            location: for a transfer, the place that the lots leave.
+            location: the place that the lots leave.
+            is_transfer: lots of that place come first.
         """
         taken: list[Lot] = []
-        if location is not None and len(self.locations) > 1:
-            quantity -= self._take(quantity, [lot for lot in self._ordered() if lot.location == location], taken)
+        if len(self.locations) > 1:
+            chosen: list[Lot] = []
+            if self.uncounted and any(instrument != location[1] for _, instrument in self.locations):
+                chosen = sorted(self._ordered(), key=lambda lot: (lot.location[1] != location[1], not lot.is_counted))
+            if is_transfer:
+                chosen = [lot for lot in self._ordered() if lot.location == location] + chosen
+            quantity -= self._take(quantity, dict.fromkeys(chosen), taken)
         while quantity > 0 and self.lots:
             index = 0 if self.method in ("FIFO", "ACB") else -1
             lot = self.lots[index]

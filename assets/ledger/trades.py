@@ -30,7 +30,7 @@ def money_rate(books: Books, t: Transaction) -> Decimal | None:
         return ONE
     rate = booked_rate(books, t)
     if rate is None:
-        rate = books.valuation.unit_value(t.currency, books.clock.value_at)
+        rate = books.market(t.currency, ONE)
         if rate is None:
             books.report_unvalued(t.currency, t.money_account, f"{t.type} for {t.currency}")
     return rate
@@ -57,6 +57,17 @@ def third_fee(books: Books, t: Transaction, fee: Decimal) -> Decimal:
     return books.charge(account, t.charged_in, fee, "-fee")
 
 
+def fee_ate_all(books: Books, t: Transaction, cost: Decimal | None, excess: Decimal) -> Decimal:
+    """A fee in the received asset left nothing of it: what that had cost is a fee, and units beyond it leave holdings.
+
+    Returns:
+        the whole fee in base currency.
+    """
+    fee_base = (cost or ZERO) + (books.charge(t.account_id, t.instrument_id, excess, "-fee") if excess else ZERO)
+    books.enter("fee", t.account_id, t.instrument_id, fee_base)
+    return fee_base
+
+
 def buy(books: Books, t: Transaction) -> None:
     """Money out, units in at amount + fee + tax."""
     currency = t.currency or books.base
@@ -81,9 +92,9 @@ def buy(books: Books, t: Transaction) -> None:
             books.collect(t.account_id, t.instrument_id, received, cost, "trade", role="")
         else:
             books.receive(t.account_id, t.instrument_id, received, cost, lot_rate(books, t))
-    elif cost:  # the fee ate all that was bought
-        books.enter("fee", t.account_id, t.instrument_id, cost)
-        books.record(t, gross, cost, None if rate is None else tax * rate)
+    else:
+        fee_base = fee_ate_all(books, t, cost, -received)
+        books.record(t, gross, fee_base, None if rate is None else tax * rate)
         return
     tax_base = None if rate is None else tax * rate
     _inform(books, t, gross, fee_base, tax_base, is_tax_in_cost=True)
@@ -183,6 +194,8 @@ def swap(books: Books, outs: list[Transaction], ins: list[Transaction]) -> None:
             books.collect(t.account_id, t.instrument_id, quantity, cost, "trade", role="")
         elif quantity > 0:
             books.receive(t.account_id, t.instrument_id, quantity, cost, lot_rate(books, t))
+        else:
+            fee_ate_all(books, t, cost, -quantity)
         _settle_leg(books, t, share)
 
 

@@ -12,12 +12,14 @@ travel all the same.
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import time
 from decimal import Decimal
 
 from assets.ledger.books import Books
 from assets.ledger.lots import Lot, dust_limit, round_units
-from assets.ledger.model import ZERO, Transaction, is_fiat
+from assets.ledger.model import ZERO, Transaction, end_of_day, is_fiat
 from assets.ledger.postings import total
+from assets.ledger.price_book import Valuation
 from assets.ledger.trades import third_fee
 
 Canonical = Callable[[str], str]
@@ -262,14 +264,26 @@ def _release(books: Books, t: Transaction, quantity: Decimal) -> list[Lot]:
 
 
 def _place(books: Books, t: Transaction, lot: Lot) -> None:
+    valuation = books.valuation
+    given, quote = valuation.quote(lot.location[1]), valuation.quote(t.instrument_id)
+    if quote != given and quote is not None and lot.fx is not None and not is_fiat(t.instrument_id):
+        # the received form is priced in another currency, and that one's rate at acquisition parts its gain
+        lot.fx = _rate_at_acquisition(valuation, quote, lot) or books.quote_rate(t.instrument_id)
     books.place(books.position(t.account_id, t.instrument_id), lot, can_count=lot.is_counted)
+
+
+def _rate_at_acquisition(valuation: Valuation, currency: str, lot: Lot) -> Decimal | None:
+    """Rate of a currency to base when the lot came in; a bare date, kept as midnight, has the rate of its close."""
+    at = lot.acquired_at
+    return valuation.rate(currency, end_of_day(at.date()) if at.time() == time.min else at)
 
 
 def _rebase(lot: Lot, source: Books, books: Books) -> tuple[Decimal | None, Decimal | None]:
     """Cost and rate of a lot in another portfolio's base currency, at the rate of its acquisition, else of now."""
     if source.base == books.base or lot.cost is None:
         return lot.cost, lot.fx
-    rate = books.valuation.rate(source.base, lot.acquired_at) or books.valuation.rate(source.base, books.clock.value_at)
+    rate = _rate_at_acquisition(books.valuation, source.base, lot)
+    rate = rate or books.valuation.rate(source.base, books.clock.value_at)
     if rate is None:
         return None, None
     return lot.cost * rate, None if lot.fx is None else lot.fx * rate

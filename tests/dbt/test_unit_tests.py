@@ -23,7 +23,7 @@ COVERED = {
 TESTED_ELSEWHERE = {
     "data_quality": "picks the newest result of a check; tests/integration/test_pipeline.py",
     "int_all_days": "puts two sets of days side by side; tests/integration/test_days.py",
-    "int_instruments": "picks the commonest currency; tests/integration/test_pipeline.py",
+    "int_instruments": "picks the commonest currency; tests/integration/test_definitions.py",
     "int_portfolio_fingerprints": "hashes rows; the runs without a change in tests/integration/test_pipeline.py",
     "int_price_prints": "hashes rows; what each change restates in tests/integration/test_days.py",
 }

@@ -113,3 +113,28 @@ def test_buying_base_money_at_a_dealers_rate_books_the_difference_as_currency() 
     assert [
         (row.instrument_id, row.quantity, row.cost_base) for row in books.positions_rows if row.valid_to is None
     ] == [(EUR, 49, 49)]
+
+
+def test_stamped_purchase_on_the_first_day_of_a_daily_rate_takes_that_days_rate() -> None:
+    """A purchase below the day's close is a gain of that day, the first one too: 90 USD paid, 100 USD at the close."""
+    prices = book([(STOCK, "2024-01-02", 100, USD)], [(USD, EUR, "2024-01-02", "0.5")])
+    books = (
+        Ledger(prices, cash_mode="implicit").add("2024-01-02T10:00:00", "BUY", STOCK, 1, price=90, currency=USD).run()
+    )
+    assert flows(books) == [("trade", D(45))]
+    assert [(x.cost_base, x.acquisition_fx) for x in books.lots] == [(45, D("0.5"))]
+    assert codes(books) == []
+    ledger = Ledger(prices).add("2024-01-02T09:00:00", "DEPOSIT", USD, 100)
+    ledger.add("2024-01-02T10:00:00", "BUY", STOCK, 1, price=90, currency=USD)
+    books = ledger.add("2024-01-02T11:00:00", "SELL", STOCK, 1, price=95, currency=USD).run()
+    assert flows(books) == [("deposit", D(50))]
+    assert gains(books) == [D("2.5")]
+
+
+def test_a_rate_of_the_next_day_is_not_known_yet() -> None:
+    prices = book([(STOCK, "2024-01-02", 100, USD)], [(USD, EUR, "2024-01-03", "0.5")])
+    books = (
+        Ledger(prices, cash_mode="implicit").add("2024-01-02T10:00:00", "BUY", STOCK, 1, price=90, currency=USD).run()
+    )
+    assert flows(books) == [("trade", None), ("first_valued", D(50))]
+    assert codes(books) == ["missing_fx", "first_valued"]

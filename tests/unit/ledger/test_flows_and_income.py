@@ -74,6 +74,12 @@ def test_reward_is_income_at_market_value_which_is_its_cost() -> None:
     assert lots(books, BTC) == [(D(1), D(100)), (D(1), D(100))]
 
 
+def test_reward_with_a_fee_of_more_than_itself_takes_the_rest_from_what_is_held() -> None:
+    ledger = Ledger(PRICES).add("2024-01-01", "DEPOSIT", BTC, 1)
+    books = ledger.add("2024-01-02", "STAKING_REWARD", BTC, "0.1", fee="0.3", fee_currency=BTC).run()
+    assert (entries(books, "income"), entries(books, "fee"), held(books, BTC)) == (10, 30, D("0.8"))
+
+
 def test_reward_without_a_price_has_zero_cost_and_enters_when_first_valued() -> None:
     prices = book([(ETH, "2024-01-04", 10, EUR)])
     books = Ledger(prices).add("2024-01-02", "AIRDROP", ETH, 3).run()
@@ -126,6 +132,25 @@ class TestFirstValued:
         books = Ledger().add("2024-01-02", "DEPOSIT", ETH, 3).run()
         assert flows(books) == [("deposit", None)]
         assert [(r.quantity, r.cost_base, r.valid_to) for r in books.positions_rows] == [(3, None, None)]
+
+    def test_a_form_of_an_asset_that_waits_for_its_price_leaves_the_other_form_its_cost(self) -> None:
+        """The sale of the form that has a price takes that form's lot, though the other's is older."""
+        from assets.ledger.model import Instrument
+
+        token = "eip155:1/erc20:0xWETH"
+        prices = book(
+            [(ETH, "2024-01-01", 10, EUR), (token, "2024-01-05", 12, EUR)], instruments=[Instrument(token, EUR, ETH)]
+        )
+        ledger = Ledger(prices, cash_mode="implicit").add("2024-01-01", "DEPOSIT", token, 2)
+        ledger.add("2024-01-02", "BUY", ETH, 2, price=9, currency=EUR)
+        books = ledger.add("2024-01-03", "SELL", ETH, 1, price=11, currency=EUR).run()
+        assert gains(books) == [D(2)]
+        assert flows(books) == [("deposit", None), ("trade", D(18)), ("trade", D(-11)), ("first_valued", D(24))]
+        assert lots(books, ETH) == [(D(1), D(9))]
+        assert [(r.cost_base, r.valid_from.day) for r in books.positions_rows if r.instrument_id == token] == [
+            (None, 1),
+            (24, 5),
+        ]
 
     def test_swap_of_money_into_what_has_no_price_yet_leaves_and_comes_back(self) -> None:
         ledger = Ledger(self.prices).add("2024-01-01", "DEPOSIT", EUR, 20)

@@ -74,6 +74,14 @@ def test_fee_in_the_received_asset_lessens_what_is_received() -> None:
     assert not books.disposals
 
 
+def test_fee_of_more_than_was_bought_takes_the_rest_from_what_is_held() -> None:
+    ledger = Ledger(book([(BTC, "2024-01-01", 100, EUR)]), cash_mode="implicit")
+    ledger.add("2024-01-01", "BUY", BTC, 1, price=90, currency=EUR)
+    books = ledger.add("2024-01-02", "BUY", BTC, "0.5", price=100, currency=EUR, fee="0.6", fee_currency=BTC).run()
+    assert held(books, BTC) == D("0.9")
+    assert entries(books, "fee") == 60
+
+
 def test_fee_in_the_sold_asset_takes_lots_along() -> None:
     prices = book([(BTC, "2024-01-01", 100, EUR)])
     ledger = Ledger(prices, cash_mode="implicit").add("2024-01-01", "BUY", BTC, 2, price=50, currency=EUR)
@@ -255,6 +263,15 @@ class TestSwap:
         assert gains(books, "crypto:SOL") == [D("1.5")]
         assert entries(books, "fee") == 0
 
+    @pytest.mark.parametrize(("fee", "left", "fees"), [(9, 2, 100), (10, 1, 110)])
+    def test_a_fee_of_all_that_is_received_is_what_that_had_cost(self, fee: int, left: int, fees: int) -> None:
+        ledger = self.start().add("2024-01-01", "BUY", ETH, 2, price=10, currency=EUR)
+        ledger.add("2024-01-02", "SWAP_OUT", BTC, 1, group_id="g")
+        books = ledger.add("2024-01-02", "SWAP_IN", ETH, 9, group_id="g", fee=fee, fee_currency=ETH).run()
+        assert entries(books, "fee") == fees
+        assert gains(books, BTC) == [D(20)]
+        assert held(books, ETH) == left
+
     def test_wrapping_is_no_disposal(self) -> None:
         from assets.ledger.model import Instrument
 
@@ -268,6 +285,25 @@ class TestSwap:
         assert lots(books, token) == [(D(1), D(80))]
         assert lots(books, BTC) == [(D(1), D(80))]
         assert {x.acquired_at.day for x in books.lots} == {1}
+
+    def test_wrapping_into_a_form_priced_in_another_currency(self) -> None:
+        """1 unit for 100 EUR becomes a form of 220 USD at 0.50: 10 of price, 0 of currency, the rate never moved."""
+        from datetime import date
+
+        from assets.ledger.identity import totals_at
+        from assets.ledger.model import Instrument
+
+        token = "eip155:1/erc20:0xWBTC"
+        prices = book(
+            [(BTC, "2024-01-01", 100, EUR), (token, "2024-01-01", 200, USD), (token, "2024-01-05", 220, USD)],
+            [(USD, EUR, "2024-01-01", "0.5")],
+            [Instrument(token, USD, BTC)],
+        )
+        ledger = Ledger(prices, cash_mode="implicit").add("2024-01-01", "BUY", BTC, 1, price=100, currency=EUR)
+        ledger.add("2024-01-02", "SWAP_OUT", BTC, 1, group_id="g").add("2024-01-02", "SWAP_IN", token, 1, group_id="g")
+        books = ledger.run()
+        assert [(x.instrument_id, x.cost_base, x.acquisition_fx) for x in books.lots] == [(token, 100, D("0.5"))]
+        assert totals_at(books.positions_rows, books.valuation, date(2024, 1, 5)) == (110, 10, 0)
 
     def test_lone_leg_is_an_external_flow_with_an_issue(self) -> None:
         books = self.start().add("2024-01-02", "SWAP_OUT", BTC, 1, group_id="g").run()

@@ -150,6 +150,18 @@ class TestBetweenPortfolios:
         assert flows(receiver) == [("transfer_in", D(400))]
         assert [(x.cost_base, x.acquisition_fx) for x in receiver.lots] == [(180, 2)]
 
+    def test_into_another_base_currency_at_the_rate_of_the_day_of_purchase(self) -> None:
+        """A bare-dated purchase has the rate of that day's close, not the one of the day before (or, without one, of now)."""
+        rates = [(USD, EUR, "2024-01-01", "0.4"), (USD, EUR, "2024-01-02", "0.5"), (USD, EUR, "2024-01-05", "0.8")]
+        ledger = Ledger(book([(BTC, "2024-01-01", 100, EUR)], rates), cash_mode="implicit")
+        ledger.portfolio("q", base=USD, cash_mode="implicit")
+        ledger.add("2024-01-02", "BUY", BTC, 1, price=90, currency=EUR)
+        ledger.add("2024-01-03T12:00:00", "BUY", BTC, 1, price=120, currency=EUR)
+        ledger.add("2024-01-06", "TRANSFER_OUT", BTC, 2, group_id="g")
+        ledger.add("2024-01-06", "TRANSFER_IN", BTC, 2, group_id="g", portfolio="q")
+        _, receiver = ledger.run_all()
+        assert [(x.cost_base, x.acquisition_fx) for x in receiver.lots] == [(180, 2), (240, 2)]
+
     def test_one_group_id_used_in_both_portfolios_on_their_own(self) -> None:
         ledger = self.two().add("2024-01-01", "BUY", BTC, 1, price=80, currency=EUR, portfolio="q")
         for portfolio in ("p", "q"):

@@ -3,17 +3,22 @@ with
 
 observed as (
 
-    select distinct on (instrument_id, currency, priced_at)
-        instrument_id as currency,
-        currency as quote,
-        priced_at as rated_at,
-        price_date as rate_date,
-        price as rate,
-        batch_id,
-        line
-    from {{ ref('stg_prices') }}
-    where instrument_id like 'fiat:%' and currency like 'fiat:%' and instrument_id <> currency
-    order by instrument_id asc, currency asc, priced_at asc, batch_id desc, line desc
+    -- qualified: a bare `currency` would mean the output column of that name, which is the instrument
+    select distinct on (prices.instrument_id, prices.currency, prices.priced_at)
+        prices.instrument_id as currency,
+        prices.currency as quote,
+        prices.priced_at as rated_at,
+        prices.price_date as rate_date,
+        prices.price as rate,
+        prices.batch_id,
+        prices.line
+    from {{ ref('stg_prices') }} as prices
+    where
+        prices.instrument_id like 'fiat:%'
+        and prices.currency like 'fiat:%'
+        and prices.instrument_id <> prices.currency
+    order by
+        prices.instrument_id asc, prices.currency asc, prices.priced_at asc, prices.batch_id desc, prices.line desc
 
 ),
 

@@ -42,7 +42,8 @@ quoted as (
 
     select distinct on (instrument_id)
         instrument_id,
-        currency
+        currency,
+        preference = 1 as has_prices
     from (
         select instrument_id, currency, 1 as preference, count(*) as observations
         from {{ ref('stg_prices') }}
@@ -105,6 +106,23 @@ classified as (
             as asset_class
     from described
 
+),
+
+-- where its price comes from: its own prices, else those of its economic asset, else what it was traded at
+priced as (
+
+    select
+        classified.*,
+        case
+            when own_quote.has_prices then classified.instrument_id
+            when canonical_quote.has_prices or own_quote.instrument_id is null then classified.canonical_instrument
+            else classified.instrument_id
+        end as pricing_instrument_id,
+        coalesce(classified.custom_quote, own_quote.currency) as own_quote_currency
+    from classified
+    left join quoted as own_quote on classified.instrument_id = own_quote.instrument_id
+    left join quoted as canonical_quote on classified.canonical_instrument = canonical_quote.instrument_id
+
 )
 
 select
@@ -124,9 +142,7 @@ select
     ) as asset_type,
     case
         when classified.asset_class = 'fiat' then classified.instrument_id
-        else coalesce(
-            classified.custom_quote, own_quote.currency, canonical_quote.currency, 'fiat:USD'
-        )
+        else coalesce(pricing.own_quote_currency, classified.own_quote_currency, 'fiat:USD')
     end as quote_currency,
     classified.canonical_instrument,
     classified.chain,
@@ -146,15 +162,10 @@ select
             else 5
         end
     ) as max_price_age_days,
-    -- where its price comes from: its own observations, else those of its economic asset
-    case
-        when own_quote.instrument_id is not null then classified.instrument_id
-        else classified.canonical_instrument
-    end as pricing_instrument_id,
+    classified.pricing_instrument_id,
     case
         when classified.namespace <> 'eip155' or classified.is_declared then 'trusted'
         else 'unknown'
     end as trust
-from classified
-left join quoted as own_quote on classified.instrument_id = own_quote.instrument_id
-left join quoted as canonical_quote on classified.canonical_instrument = canonical_quote.instrument_id
+from priced as classified
+left join priced as pricing on classified.pricing_instrument_id = pricing.instrument_id
