@@ -186,6 +186,27 @@ MART_GATES: tuple[Gate, ...] = (
             from build.portfolio_daily where twr_flag = 'large_flow' order by portfolio_id, valuation_date""",
     ),
     Gate(
+        name="dietz_agrees_with_twr",
+        stage="analytics",
+        reach="portfolio",
+        severity="error",
+        threshold="1e-9, relative to 1 + the return",
+        description="Where nothing was paid in or out and the value stayed positive, Modified Dietz is the TWR.",
+        next_step="Report it with the portfolio's transactions: the gain and the daily returns disagree.",
+        # without flows the index is the value over the start value: a fall above -100 % means it stayed positive
+        offenders="""
+            select measured.portfolio_id, null,
+                   measured.period_type || ': Dietz ' || measured.modified_dietz || ', TWR ' || measured.twr
+            from build.portfolio_performance as measured
+            where measured.start_value_base > 0 and measured.max_drawdown > -1
+              and abs(measured.modified_dietz - measured.twr) > 1e-9 * (1 + abs(measured.twr))
+              and not exists (
+                  select 1 from build.cash_flows as flows
+                  where flows.portfolio_id = measured.portfolio_id
+                    and flows.flow_date between measured.period_start and measured.period_end)
+            order by measured.portfolio_id, measured.period_type""",
+    ),
+    Gate(
         name="weights_add_up",
         stage="analytics",
         reach="portfolio",

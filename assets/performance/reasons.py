@@ -25,6 +25,7 @@ MISSING_VALUE = "missing_value"
 MISSING_FX = "missing_fx"
 ZERO_BASE = "zero_base"
 TINY_BASE = "tiny_base"
+NO_CAPITAL = "no_capital"
 NO_RETURNS = "no_returns"
 TOO_FEW_RETURNS = "too_few_returns"
 PERIOD_UNDER_365_DAYS = "period_under_365_days"
@@ -45,6 +46,7 @@ MEANINGS: Mapping[str, str] = {
     MISSING_FX: "a day with an amount has no exchange rate from the base currency to USD",
     ZERO_BASE: "start value plus inflows is zero or negative: a percentage of it means nothing",
     TINY_BASE: "start value plus inflows is below 0.01 of the base currency: a percentage of it means nothing",
+    NO_CAPITAL: "start value plus flows, each by the share of the period left after it, is below 0.01",
     NO_RETURNS: "no day of the period has a return (nothing was invested)",
     TOO_FEW_RETURNS: "fewer than two daily returns: there is no sample deviation",
     PERIOD_UNDER_365_DAYS: "a period under 365 days is not annualised",
@@ -92,6 +94,7 @@ METRICS: tuple[str, ...] = (
     "max_drawdown",
     "drawdown_days",
     "risk_free_rate",
+    "modified_dietz",
 )
 
 
