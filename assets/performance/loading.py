@@ -35,7 +35,7 @@ _POSITIONS = f"""
     select portfolio_id, instrument_id, valid_from - {_EPOCH}, valid_to - {_EPOCH}, quantity, coalesce(cost_base, 0)
     from intermediate.ledger_positions where portfolio_id = any(%s) and valid_from <= %s
 """
-_POSITIONS_SCHEMA = {
+POSITIONS_SCHEMA: dict[str, type[pl.DataType]] = {
     "portfolio_id": pl.String,
     "instrument_id": pl.String,
     "valid_from": pl.Int64,
@@ -52,7 +52,12 @@ _ENTRIES = f"""
         'income', 'realized_price', 'realized_currency', 'fee', 'tax', 'carried_price', 'carried_currency'
     )
 """
-_ENTRIES_SCHEMA = {"portfolio_id": pl.String, "instrument_id": pl.String, "day": pl.Int64, "gain": pl.Float64}
+ENTRIES_SCHEMA: dict[str, type[pl.DataType]] = {
+    "portfolio_id": pl.String,
+    "instrument_id": pl.String,
+    "day": pl.Int64,
+    "gain": pl.Float64,
+}
 
 # Prices as int_price_base has them, over the whole history; one row a series, its days and prices as packed numbers.
 # A currency is its own price, rates and yields are never valued.
@@ -190,8 +195,8 @@ def _day_table(conn: Connection, query: str, first_date: date, last_date: date) 
 def read_holdings(conn: Connection, series: DailySeries, reference: Reference, as_of_date: date) -> Holdings:
     """Positions and entries of the portfolios of a series, with the rows of their prices."""
     parameters = [series.portfolio_ids, as_of_date]
-    positions = read_frame(conn, _POSITIONS, parameters, _POSITIONS_SCHEMA)
-    entries = read_frame(conn, _ENTRIES, parameters, _ENTRIES_SCHEMA)
+    positions = read_frame(conn, _POSITIONS, parameters, POSITIONS_SCHEMA)
+    entries = read_frame(conn, _ENTRIES, parameters, ENTRIES_SCHEMA)
     return holdings_from_frames(positions, entries, series, reference)
 
 

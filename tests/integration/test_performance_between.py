@@ -281,7 +281,22 @@ def test_a_new_column_keeps_the_function_its_grants_and_the_views_over_it(empty_
         assert found["modified_dietz"] == pytest.approx(found["twr"], abs=1e-12)
 
 
+# what the step reads beside the daily rows; here it holds nothing
+OTHER_TABLES = """
+    create table intermediate.int_portfolios (portfolio_id text, base_currency text, benchmark text);
+    create table intermediate.int_instruments (
+        instrument_id text, asset_class text, quote_currency text, pricing_instrument_id text);
+    create table intermediate.int_price_daily (instrument_id text, valuation_date date, price numeric);
+    create table intermediate.int_fx_daily (currency text, quote text, fx_date date, rate numeric);
+    create table intermediate.int_instrument_returns (
+        base_currency text, instrument_id text, valuation_date date, daily_return double precision);
+"""
+
+
 def test_run_performance_writes_every_period(database: Connection) -> None:
+    database.execute(OTHER_TABLES)
+    database.execute("insert into ops.run_scope select 'p000' || number, '' from generate_series(1, 3) as number")
+    database.execute("insert into intermediate.int_portfolios select portfolio_id, 'fiat:USD', null from ops.run_scope")
     as_of = FIRST + timedelta(499)
     frame = pl.concat([random_portfolio(1, 500), random_portfolio(2, 500), random_portfolio(3, 10)])
     frame = frame.filter(pl.col("portfolio_id") != "p0003").vstack(
@@ -290,7 +305,7 @@ def test_run_performance_writes_every_period(database: Connection) -> None:
     load(database, frame, "build")
     load(database, frame)
     first = run_performance(database, as_of)
-    assert (first.portfolios, first.days, first.rows) == (3, 1010, 24)
+    assert (first.portfolios, first.days, first.rows["performance"]) == (3, 1010, 24)
     table = "select * from intermediate.performance order by portfolio_id, period_type"
     with database.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(table).fetchall()
