@@ -16,7 +16,6 @@ RUN = AssetKey(["ops", "run"])
 RUN_SCOPE = AssetKey(["ops", "run_scope"])
 HELD_PORTFOLIOS = AssetKey(["ops", "held_portfolios"])
 CHECK_RESULTS = AssetKey(["quality", "check_results"])
-PERFORMANCE = AssetKey(["measures", "performance"])
 PUBLISHED = AssetKey(["marts", "publication"])
 
 REGISTRY_TABLES = ("users", "portfolios", "accounts", "portfolio_wallets", "targets", "policies", "instruments")
@@ -24,6 +23,7 @@ RAW_TABLES = ("transactions", "prices", "balances", "corporate_actions")
 LEDGER_TABLES = (
     "positions", "entries", "flows", "lots", "disposals", "income", "transactions", "issues", "reconciliation",
 )  # fmt: skip
+MEASURE_TABLES = ("performance", "contribution", "attribution")
 OPTIMISER_TABLES = ("optimization_runs", "target_weights", "efficient_frontier", "rebalancing_suggestions")
 
 
@@ -40,6 +40,11 @@ def raw(table: str) -> AssetKey:
 def ledger(table: str) -> AssetKey:
     """Key of a table that the ledger writes."""
     return AssetKey(["ledger", table])
+
+
+def measure(table: str) -> AssetKey:
+    """Key of a table that the measures write."""
+    return AssetKey(["measures", table])
 
 
 def optimiser(table: str) -> AssetKey:
@@ -64,6 +69,6 @@ def dbt_source(schema: str, table: str) -> AssetKey:
         return CHECK_RESULTS
     if table.startswith("ledger_"):
         return ledger(table.removeprefix("ledger_"))
-    if table == "performance":
-        return PERFORMANCE
+    if table in MEASURE_TABLES:
+        return measure(table)
     return optimiser(table)

@@ -23,7 +23,13 @@ STAGE_ASSETS: dict[str, dg.AssetKey] = {
 _STAGE_DEPS: dict[str, tuple[dg.AssetKey, ...]] = {
     "ledger": (keys.ledger("positions"),),
     "holdings": (keys.dbt_model("build", "portfolio_assets"), keys.dbt_model("build", "transactions")),
-    "analytics": (keys.dbt_model("build", "target_weights"), keys.dbt_model("build", "optimization_runs")),
+    "analytics": (
+        keys.dbt_model("build", "target_weights"),
+        keys.dbt_model("build", "optimization_runs"),
+        keys.dbt_model("build", "portfolio_performance"),
+        keys.dbt_model("build", "portfolio_contribution"),
+        keys.dbt_model("build", "performance_attribution"),
+    ),
 }
 
 

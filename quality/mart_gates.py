@@ -196,6 +196,68 @@ MART_GATES: tuple[Gate, ...] = (
             from intermediate.int_all_days where twr_flag = 'large_flow' order by portfolio_id, valuation_date""",
     ),
     Gate(
+        name="dietz_agrees_with_twr",
+        stage="analytics",
+        reach="portfolio",
+        severity="error",
+        threshold="1e-9, relative to 1 + the return",
+        description="Where nothing was paid in or out and the value stayed positive, Modified Dietz is the TWR.",
+        next_step="Report it with the portfolio's transactions: the gain and the daily returns disagree.",
+        # without flows the index is the value over the start value: a fall above -100 % means it stayed positive
+        offenders="""
+            select measured.portfolio_id, null,
+                   measured.period_type || ': Dietz ' || measured.modified_dietz || ', TWR ' || measured.twr
+            from build.portfolio_performance as measured
+            where measured.start_value_base > 0 and measured.max_drawdown > -1
+              and abs(measured.modified_dietz - measured.twr) > 1e-9 * (1 + abs(measured.twr))
+              and not exists (
+                  select 1 from build.cash_flows as flows
+                  where flows.portfolio_id = measured.portfolio_id
+                    and flows.flow_date between measured.period_start and measured.period_end)
+            order by measured.portfolio_id, measured.period_type""",
+    ),
+    Gate(
+        name="contributions_add_up",
+        stage="analytics",
+        reach="portfolio",
+        severity="error",
+        threshold=f"return 1e-9, relative to 1 + the return; gain {CENT} of the base currency",
+        description="What the instruments of a portfolio gave to a period adds up to its TWR and to its gain.",
+        next_step="Report it with the portfolio's transactions: positions, entries and daily values disagree.",
+        offenders=f"""
+            with summed as (
+                select portfolio_id, period_type, sum(contribution) as contribution, sum(gain_base) as gain_base
+                from build.portfolio_contribution group by portfolio_id, period_type)
+            select measured.portfolio_id, null, measured.period_type || ': contributions '
+                   || coalesce(summed.contribution, 0) || ' of TWR ' || coalesce(measured.twr, 0) || ', gains '
+                   || round(coalesce(summed.gain_base, 0), 4) || ' of ' || round(measured.absolute_gain_base, 4)
+            from build.portfolio_performance as measured
+            left join summed using (portfolio_id, period_type)
+            where abs(coalesce(summed.contribution, 0) - measured.twr) > 1e-9 * (1 + abs(measured.twr))
+               or abs(coalesce(summed.gain_base, 0) - measured.absolute_gain_base) > {CENT}
+            order by measured.portfolio_id, measured.period_type""",
+    ),
+    Gate(
+        name="attribution_adds_up",
+        stage="analytics",
+        reach="portfolio",
+        severity="error",
+        threshold="1e-9, relative to 1 + the returns",
+        description="Allocation, selection and interaction add up to the TWR less the benchmark's return.",
+        next_step="Report it with the portfolio's transactions: weights and daily returns disagree.",
+        offenders="""
+            with summed as (
+                select portfolio_id, period_type, sum(allocation + selection + interaction) as effects,
+                       max(benchmark_return) as benchmark_return
+                from build.performance_attribution group by portfolio_id, period_type)
+            select portfolio_id, null, summed.period_type || ': effects ' || summed.effects || ' of TWR '
+                   || measured.twr || ' less benchmark ' || summed.benchmark_return
+            from summed inner join build.portfolio_performance as measured using (portfolio_id, period_type)
+            where abs(summed.effects - (measured.twr - summed.benchmark_return))
+                  > 1e-9 * (1 + abs(measured.twr) + abs(summed.benchmark_return))
+            order by portfolio_id, summed.period_type""",
+    ),
+    Gate(
         name="weights_add_up",
         stage="analytics",
         reach="portfolio",

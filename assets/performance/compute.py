@@ -103,6 +103,7 @@ def _money(period: Range) -> dict[str, Measure]:
     net_flows = amounts.total(inflows - outflows, rates)
     gain = amounts.absolute_gain(start, end, net_flows)
     simple = amounts.simple_return(gain.base, start.base, amounts.total(inflows, rates).base)
+    dietz = amounts.modified_dietz(gain.base.value, start.base.value, inflows, outflows, period.days)
     both: dict[str, Money] = {
         "start_value": start,
         "end_value": end,
@@ -112,7 +113,11 @@ def _money(period: Range) -> dict[str, Measure]:
     }
     found = {f"{name}_base": money.base for name, money in both.items()}
     found |= {f"{name}_usd": money.usd for name, money in both.items()}
-    return found | {"simple_return": simple, "percentage_gain": amounts.percentage_gain(simple)}
+    return found | {
+        "simple_return": simple,
+        "percentage_gain": amounts.percentage_gain(simple),
+        "modified_dietz": dietz,
+    }
 
 
 def _periods_per_year(period: Range) -> Integers:

@@ -5,7 +5,7 @@ arithmetic that decides a code (measures, amounts, xirr). `assets/publication/pe
 codes in the same order; the equivalence test compares the texts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -25,6 +25,7 @@ MISSING_VALUE = "missing_value"
 MISSING_FX = "missing_fx"
 ZERO_BASE = "zero_base"
 TINY_BASE = "tiny_base"
+NO_CAPITAL = "no_capital"
 NO_RETURNS = "no_returns"
 TOO_FEW_RETURNS = "too_few_returns"
 PERIOD_UNDER_365_DAYS = "period_under_365_days"
@@ -35,6 +36,11 @@ ZERO_DEVIATION = "zero_deviation"
 ZERO_DOWNSIDE_DEVIATION = "zero_downside_deviation"
 ZERO_DRAWDOWN = "zero_drawdown"
 MISSING_RISK_FREE_RATE = "missing_risk_free_rate"
+MISSING_PRICE = "missing_price"
+NO_VALUE = "no_value"
+MISSING_BENCHMARK = "missing_benchmark"
+NOT_IN_BENCHMARK = "not_in_benchmark"
+NOT_HELD = "not_held"
 INCOMPLETE_DAYS = "incomplete_days"
 
 MEANINGS: Mapping[str, str] = {
@@ -45,6 +51,7 @@ MEANINGS: Mapping[str, str] = {
     MISSING_FX: "a day with an amount has no exchange rate from the base currency to USD",
     ZERO_BASE: "start value plus inflows is zero or negative: a percentage of it means nothing",
     TINY_BASE: "start value plus inflows is below 0.01 of the base currency: a percentage of it means nothing",
+    NO_CAPITAL: "start value plus flows, each by the share of the period left after it, is below 0.01",
     NO_RETURNS: "no day of the period has a return (nothing was invested)",
     TOO_FEW_RETURNS: "fewer than two daily returns: there is no sample deviation",
     PERIOD_UNDER_365_DAYS: "a period under 365 days is not annualised",
@@ -55,6 +62,11 @@ MEANINGS: Mapping[str, str] = {
     ZERO_DOWNSIDE_DEVIATION: "no daily return is below the risk-free rate (downside deviation at most 1e-12)",
     ZERO_DRAWDOWN: "the index never fell below a former peak",
     MISSING_RISK_FREE_RATE: "a day that counts has no risk-free rate",
+    MISSING_PRICE: "it was held, but on no day of the period had a price and an exchange rate",
+    NO_VALUE: "at no close of the period was the portfolio worth anything",
+    MISSING_BENCHMARK: "on some day with a return the benchmark has none (before its first price, or a missing rate)",
+    NOT_IN_BENCHMARK: "the benchmark does not belong to this class of assets",
+    NOT_HELD: "nothing of this class of assets was held",
     INCOMPLETE_DAYS: "not a NULL but a warning: some day of the period is incomplete (stale or missing price or rate)",
 }
 
@@ -92,6 +104,7 @@ METRICS: tuple[str, ...] = (
     "max_drawdown",
     "drawdown_days",
     "risk_free_rate",
+    "modified_dietz",
 )
 
 
@@ -104,18 +117,21 @@ def pair(metric: str, code: str) -> str:
     return f"{metric}:{code}"
 
 
-def join_reasons(codes: Mapping[str, Codes], is_incomplete: NDArray[np.bool_]) -> list[str | None]:
+def join_reasons(
+    codes: Mapping[str, Codes], is_incomplete: NDArray[np.bool_], metrics: Sequence[str] = METRICS
+) -> list[str | None]:
     """The text of each row.
 
     Args:
         codes: metric -> (rows,) codes, `DEFINED` where the metric has a value.
         is_incomplete: (rows,) whether some day of the period is incomplete.
+        metrics: their order.
 
     Returns:
-        (rows,) `metric:code` pairs joined by `;` in the order of `METRICS`; None where everything is defined.
+        (rows,) `metric:code` pairs joined by `;` in the order of `metrics`; None where everything is defined.
     """
     pairs: list[list[str]] = [[] for _ in is_incomplete]
-    for metric in METRICS:
+    for metric in metrics:
         if metric in codes:
             for row in np.flatnonzero(codes[metric] != DEFINED):
                 pairs[row].append(pair(metric, str(codes[metric][row])))

@@ -1,65 +1,58 @@
-"""Reads the daily table of the run's scope, measures every standard period, writes intermediate.performance.
+"""Measures every standard period of the run's scope and writes intermediate.performance, contribution, attribution.
 
-Belongs here: SQL and COPY of this step, and how many portfolios are held in memory at once. Must not be here: any
-formula. The run's transaction is the caller's.
+Belongs here: writing, and how many portfolios are held in memory at once. Must not be here: any formula, reading
+(loading). The run's transaction is the caller's.
 """
 
-import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
 import polars as pl
 
 from assets.performance import reasons
+from assets.performance.attribution import AttributionRows, attributions
 from assets.performance.compute import PerformanceRows, day_number, performance_rows
+from assets.performance.contribution import ContributionRows, contributions
+from assets.performance.holdings import Holdings
+from assets.performance.loading import DAILY_TABLE, benchmark_days, read_holdings, read_reference, read_series
+from assets.performance.measures import Integers, Measure
 from assets.performance.periods import DAILY_PERIODS, INTRADAY_PERIODS, first_day
-from assets.performance.series import FLAGS, NUMBERS, DailySeries, check_days
+from assets.performance.series import DailySeries
 from assets.warehouse.database import Connection, copy_frame
 
-DAILY_TABLE = "intermediate.int_all_days"
-TARGET_TABLE = "intermediate.performance"
+PERFORMANCE, CONTRIBUTION, ATTRIBUTION = TABLES = ("performance", "contribution", "attribution")
 
 # about 22 columns of 8 bytes a row, and the rectangles of one period beside them: some 200 MB
 CHUNK_ROWS = 250_000
 # beyond this, binary fractions only show the noise of float64
 MONEY_DECIMALS = 10
 
-_SELECT_DAILY = f"""
-    select portfolio_id, (valuation_date - date '1970-01-01') as day, {", ".join(NUMBERS)},
-        coalesce(is_complete, false)::int as is_complete, coalesce(is_market_day, false)::int as is_market_day,
-        coalesce(trades_daily, false)::int as trades_daily, coalesce(flow_basis = 'observed', false)::int as is_observed
-    from {DAILY_TABLE}
-"""
-_DAILY_SCHEMA: dict[str, type[pl.DataType]] = {
-    "portfolio_id": pl.String,
-    "day": pl.Int64,
-    **dict.fromkeys(NUMBERS, pl.Float64),
-    **dict.fromkeys(FLAGS, pl.Int64),
-}
 
-
-@dataclass(frozen=True)
+@dataclass
 class PerformanceSummary:
     """What one step wrote.
 
     Attributes:
         portfolios: how many have at least one day.
         days: rows of the daily table read.
-        rows: rows written, one per portfolio and period type.
+        rows: rows written, by table.
     """
 
-    portfolios: int
-    days: int
-    rows: int
+    portfolios: int = 0
+    days: int = 0
+    rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TABLES, 0))
 
     def __str__(self) -> str:
-        return f"{self.rows} periods of {self.portfolios} portfolios over {self.days:,} days"
+        return (
+            f"{self.rows[PERFORMANCE]} periods of {self.portfolios} portfolios over {self.days:,} days, "
+            f"{self.rows[CONTRIBUTION]} contributions"
+        )
 
 
 def run_performance(conn: Connection, as_of_date: date) -> PerformanceSummary:
-    """Replace intermediate.performance by the standard periods of every portfolio in build.portfolio_daily.
+    """Replace intermediate.performance, contribution and attribution for every portfolio of the run's scope.
 
     Args:
         conn: in a transaction of the caller's.
@@ -68,22 +61,34 @@ def run_performance(conn: Connection, as_of_date: date) -> PerformanceSummary:
     Raises:
         DailySeriesError: the daily table has a gap or a double day.
     """
-    conn.execute(f"truncate {TARGET_TABLE}")
-    portfolios = days = rows = 0
+    summary = PerformanceSummary()
+    conn.execute("truncate " + ", ".join(f"intermediate.{table}" for table in TABLES))
+    reference = read_reference(conn, as_of_date)
     for portfolio_ids in _chunks(conn, as_of_date):
         series = read_series(conn, portfolio_ids, as_of_date)
-        frame = standard_periods(series, as_of_date)
-        rows += copy_frame(conn, TARGET_TABLE, frame)
-        portfolios += len(portfolio_ids)
-        days += int(series.offsets[-1])
-    conn.execute(f"analyze {TARGET_TABLE}")
-    return PerformanceSummary(portfolios, days, rows)
+        holdings = read_holdings(conn, series, reference, as_of_date)
+        starts, ends = period_days(series, as_of_date)
+        gave, class_days = contributions(series, holdings, starts, ends)
+        explained = attributions(series, holdings.classes, class_days, benchmark_days(series, reference), starts, ends)
+        frames = {
+            PERFORMANCE: standard_periods(series, as_of_date),
+            CONTRIBUTION: contribution_frame(series, holdings, gave),
+            ATTRIBUTION: attribution_frame(series, holdings, explained),
+        }
+        for table, frame in frames.items():
+            summary.rows[table] += copy_frame(conn, f"intermediate.{table}", frame)
+        summary.portfolios += len(portfolio_ids)
+        summary.days += int(series.offsets[-1])
+    for table in TABLES:
+        conn.execute(f"analyze intermediate.{table}")
+    return summary
 
 
 def _chunks(conn: Connection, as_of_date: date) -> Iterator[list[str]]:
     """Portfolios in groups of about `CHUNK_ROWS` days; longest first, so that the rectangles waste little."""
     counted = conn.execute(
-        f"select portfolio_id, count(*) from {DAILY_TABLE} where valuation_date <= %s group by 1 order by 2 desc, 1",
+        f"select portfolio_id, count(*) from {DAILY_TABLE} inner join ops.run_scope using (portfolio_id)"
+        " where valuation_date <= %s group by 1 order by 2 desc, 1",
         [as_of_date],
     ).fetchall()
     chunk: list[str] = []
@@ -98,43 +103,49 @@ def _chunks(conn: Connection, as_of_date: date) -> Iterator[list[str]]:
         yield chunk
 
 
-def read_series(conn: Connection, portfolio_ids: Sequence[str], as_of_date: date) -> DailySeries:
-    """The daily rows of these portfolios up to `as_of_date`, in the order of the portfolios given."""
-    buffer = io.BytesIO()
-    statement = f"copy ({_SELECT_DAILY} where portfolio_id = any(%s) and valuation_date <= %s) to stdout (format csv)"
-    with conn.cursor() as cursor, cursor.copy(statement, [list(portfolio_ids), as_of_date]) as copy:
-        for block in copy:
-            buffer.write(block)
-    buffer.seek(0)
-    frame = pl.read_csv(buffer, has_header=False, schema=_DAILY_SCHEMA)
-    return series_from_frame(frame, portfolio_ids)
-
-
-def series_from_frame(frame: pl.DataFrame, portfolio_ids: Sequence[str]) -> DailySeries:
-    """Lay out rows (`portfolio_id`, `day`, the columns of `NUMBERS` and `FLAGS`) by portfolio and day."""
-    rank = pl.DataFrame({"portfolio_id": list(portfolio_ids), "rank": range(len(portfolio_ids))})
-    frame = frame.join(rank, on="portfolio_id").sort("rank", "day")
-    ranks, days = frame["rank"].to_numpy(), frame["day"].to_numpy()
-    offsets = np.searchsorted(ranks, np.arange(len(portfolio_ids) + 1)).astype(np.int64)
-    numbers = {
-        name: np.ascontiguousarray(frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy()) for name in NUMBERS
-    }
-    flags = {name: np.ascontiguousarray(frame[name].to_numpy() != 0) for name in FLAGS}
-    series = DailySeries(list(portfolio_ids), offsets, days[offsets[:-1]], numbers, flags)
-    check_days(series, days)
-    return series
+def period_days(series: DailySeries, as_of_date: date) -> tuple[Integers, Integers]:
+    """(portfolios, periods) first and last day number of each of `DAILY_PERIODS`, within the history."""
+    asked = np.array([[day_number(first_day(period, as_of_date)) for period in DAILY_PERIODS]])
+    ends = np.minimum(day_number(as_of_date), series.last_day)[:, None] + np.zeros_like(asked)
+    # a portfolio that ended earlier keeps its last day
+    return np.clip(asked, series.first_day[:, None], ends), ends
 
 
 def standard_periods(series: DailySeries, as_of_date: date) -> pl.DataFrame:
     """The rows of intermediate.performance: every period type of every portfolio."""
-    count = len(series.portfolio_ids)
-    end = np.full(count, day_number(as_of_date))
     frames = [_intraday_frame(series.portfolio_ids, period, as_of_date) for period in INTRADAY_PERIODS]
-    for period in DAILY_PERIODS:
-        # a portfolio that ended earlier keeps its last day
-        start = np.minimum(np.full(count, day_number(first_day(period, as_of_date))), series.last_day)
-        frames.append(rows_frame(performance_rows(series, start, end), period))
+    starts, ends = period_days(series, as_of_date)
+    for number, period in enumerate(DAILY_PERIODS):
+        frames.append(rows_frame(performance_rows(series, starts[:, number], ends[:, number]), period))
     return pl.concat(frames, how="diagonal")
+
+
+def contribution_frame(series: DailySeries, holdings: Holdings, rows: ContributionRows) -> pl.DataFrame:
+    """The columns of intermediate.contribution."""
+    names, instruments = np.array(series.portfolio_ids), np.array(holdings.instrument_ids)
+    return pl.DataFrame(
+        {
+            "portfolio_id": pl.Series(names[holdings.owner[rows.holding]], dtype=pl.String),
+            "period_type": pl.Series(np.array(DAILY_PERIODS)[rows.period], dtype=pl.String),
+            "instrument_id": pl.Series(instruments[rows.holding], dtype=pl.String),
+            **{name: _column(name, measured) for name, measured in rows.measures.items()},
+            "undefined_reason": pl.Series(rows.undefined_reason, dtype=pl.String),
+        }
+    )
+
+
+def attribution_frame(series: DailySeries, holdings: Holdings, rows: AttributionRows) -> pl.DataFrame:
+    """The columns of intermediate.attribution."""
+    names, classes = np.array(series.portfolio_ids), holdings.classes
+    return pl.DataFrame(
+        {
+            "portfolio_id": pl.Series(names[classes.owner[rows.class_row]], dtype=pl.String),
+            "period_type": pl.Series(np.array(DAILY_PERIODS)[rows.period], dtype=pl.String),
+            "asset_class": pl.Series(np.array(classes.names)[rows.class_row], dtype=pl.String),
+            **{name: _column(name, measured) for name, measured in rows.measures.items()},
+            "undefined_reason": pl.Series(rows.undefined_reason, dtype=pl.String),
+        }
+    )
 
 
 def rows_frame(rows: PerformanceRows, period_type: str) -> pl.DataFrame:
@@ -146,14 +157,18 @@ def rows_frame(rows: PerformanceRows, period_type: str) -> pl.DataFrame:
         "period_end": pl.Series(rows.period_end.astype("datetime64[D]")),
     }
     for name, measured in rows.measures.items():
-        value = pl.Series(measured.value, dtype=pl.Float64).fill_nan(None)
-        if name.endswith(("_base", "_usd")):
-            value = value.round(MONEY_DECIMALS)
+        value = _column(name, measured)
         columns[name] = value.cast(pl.Int64) if name == "drawdown_days" else value
     columns["annualization_days"] = pl.Series(rows.annualization_days, dtype=pl.Int64)
     for name in ("mwr_flag", "flow_basis", "undefined_reason"):
         columns[name] = pl.Series(getattr(rows, name), dtype=pl.String)
     return pl.DataFrame(columns)
+
+
+def _column(name: str, measured: Measure) -> pl.Series:
+    """NaN becomes null, money is rounded to `MONEY_DECIMALS`."""
+    value = pl.Series(measured.value, dtype=pl.Float64).fill_nan(None)
+    return value.round(MONEY_DECIMALS) if name.endswith(("_base", "_usd")) else value
 
 
 def _intraday_frame(portfolio_ids: Sequence[str], period_type: str, as_of_date: date) -> pl.DataFrame:

@@ -6,7 +6,7 @@ Belongs here: what every writer needs and SQL of its own housekeeping. Must not 
 
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -93,6 +93,27 @@ def copy_frame(connection: Connection, table: str, frame: "polars.DataFrame") ->
             part.write_csv(buffer, include_header=False, quote_style="non_numeric", null_value="")
             copy.write(buffer.getbuffer())
     return frame.height
+
+
+def read_frame(
+    connection: Connection, query: str, parameters: Sequence[Any], schema: "Mapping[str, type[polars.DataType]]"
+) -> "polars.DataFrame":
+    """The rows of a query as a polars frame, by COPY.
+
+    Args:
+        connection: any.
+        query: a select; its columns in the order of `schema`.
+        parameters: of the query.
+        schema: column -> polars type. A numeric column read as Float64 is rounded to the nearest double.
+    """
+    import polars
+
+    buffer = io.BytesIO()
+    with connection.cursor() as cursor, cursor.copy(f"copy ({query}) to stdout (format csv)", parameters) as copy:
+        for block in copy:
+            buffer.write(block)
+    buffer.seek(0)
+    return polars.read_csv(buffer, has_header=False, schema=dict(schema))
 
 
 def redact(text: str) -> str:

@@ -20,6 +20,7 @@ from assets.performance.compute import day_number, performance_rows
 from assets.performance.series import AMOUNTS
 from assets.performance.store import rows_frame, run_performance
 from assets.warehouse.database import Connection, connect, copy_frame
+from assets.warehouse.migrate import migrate
 from assets.warehouse.roles import READER_ROLE
 from tests.unit.performance.daily import daily_rows, daily_series
 
@@ -150,6 +151,8 @@ def test_equals_the_python_measures_on_every_column(database: Connection) -> Non
         "twr_annualized:period_under_365_days",
         "coverage:incomplete_days",
         "simple_return:zero_base",
+        "modified_dietz:no_capital",
+        "modified_dietz:missing_value",
     ):
         assert pair in seen_reasons, pair
 
@@ -256,7 +259,44 @@ def test_the_file_can_be_applied_again(database: Connection, ten_years: int) -> 
     assert between(database, "p", FIRST, FIRST)[0]["twr"] == before["twr"]
 
 
+def test_a_new_column_keeps_the_function_its_grants_and_the_views_over_it(empty_database_url: str) -> None:
+    """A database of the version before has the type without `modified_dietz`, a grant, and a view of somebody's."""
+    with connect(empty_database_url, autocommit=True) as connection:
+        migrate(connection)
+        connection.execute(f"create table marts.portfolio_daily ({DAILY_COLUMNS})")
+        statements = FUNCTION_FILE.read_text(encoding="utf-8")
+        connection.execute(statements.encode())
+        connection.execute("alter type ops.performance_range drop attribute modified_dietz")
+        load(connection, daily_rows(FIRST + timedelta(1), [0.01, 0.02]))
+        connection.execute(
+            "create view bi.mine as select * from marts.performance_between('p', '2021-03-01', '2022-01-01')"
+        )
+        connection.execute("grant execute on function marts.performance_between to pg_monitor")
+        identity = "select oid, proacl::text from pg_proc where proname = 'performance_between'"
+        before = connection.execute(identity).fetchone()
+        connection.execute(statements.encode())
+        assert connection.execute(identity).fetchone() == before
+        assert connection.execute("select twr from bi.mine").fetchone() == (pytest.approx(1.01 * 1.02 - 1),)
+        found = between(connection, "p", FIRST + timedelta(1), FIRST + timedelta(2))[0]
+        assert found["modified_dietz"] == pytest.approx(found["twr"], abs=1e-12)
+
+
+# what the step reads beside the daily rows; here it holds nothing
+OTHER_TABLES = """
+    create table intermediate.int_portfolios (portfolio_id text, base_currency text, benchmark text);
+    create table intermediate.int_instruments (
+        instrument_id text, asset_class text, quote_currency text, pricing_instrument_id text);
+    create table intermediate.int_price_daily (instrument_id text, valuation_date date, price numeric);
+    create table intermediate.int_fx_daily (currency text, quote text, fx_date date, rate numeric);
+    create table intermediate.int_instrument_returns (
+        base_currency text, instrument_id text, valuation_date date, daily_return double precision);
+"""
+
+
 def test_run_performance_writes_every_period(database: Connection) -> None:
+    database.execute(OTHER_TABLES)
+    database.execute("insert into ops.run_scope select 'p000' || number, '' from generate_series(1, 3) as number")
+    database.execute("insert into intermediate.int_portfolios select portfolio_id, 'fiat:USD', null from ops.run_scope")
     as_of = FIRST + timedelta(499)
     frame = pl.concat([random_portfolio(1, 500), random_portfolio(2, 500), random_portfolio(3, 10)])
     frame = frame.filter(pl.col("portfolio_id") != "p0003").vstack(
@@ -265,7 +305,7 @@ def test_run_performance_writes_every_period(database: Connection) -> None:
     load(database, frame, "build")
     load(database, frame)
     first = run_performance(database, as_of)
-    assert (first.portfolios, first.days, first.rows) == (3, 1010, 24)
+    assert (first.portfolios, first.days, first.rows["performance"]) == (3, 1010, 24)
     table = "select * from intermediate.performance order by portfolio_id, period_type"
     with database.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(table).fetchall()

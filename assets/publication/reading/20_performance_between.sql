@@ -47,8 +47,16 @@ begin
             annualization_days integer,
             risk_free_rate ops.ratio,
             undefined_reason text,
-            calculated_at timestamptz
+            calculated_at timestamptz,
+            modified_dietz ops.ratio
         );
+    end if;
+    -- a newer column is added to the type: the function, the grants on it and the views over it live on
+    if not exists (
+        select 1 from pg_attribute
+        where attrelid = to_regclass('ops.performance_range') and attname = 'modified_dietz' and not attisdropped
+    ) then
+        alter type ops.performance_range add attribute modified_dietz ops.ratio;
     end if;
 end
 $$;
@@ -302,7 +310,9 @@ declare
     mwr_reason text;
     days integer;
     wealth double precision;
+    capital numeric;
     simple_reason text;
+    dietz_reason text;
     annualized_reason text;
     ratio_reason text;
     sortino_reason text;
@@ -373,6 +383,11 @@ begin
         bool_or(not coalesce(is_complete, false)) as is_incomplete,
         case when count(inflow_base) = count(*) then sum(inflow_base) end as inflows,
         case when count(net_flow_base) = count(*) then sum(net_flow_base) end as net_flows_base,
+        -- an inflow works from the start of its day, an outflow until its end
+        case when count(net_flow_base) = count(*) then sum(
+            inflow_base * (result.period_end - valuation_date + 1)
+            - outflow_base * (result.period_end - valuation_date)
+        ) end as flow_days,
         case when count(net_flows_in_usd) = count(*) then sum(net_flows_in_usd) end as net_flows_usd,
         case when count(realized_pnl_base) = count(*) then sum(realized_pnl_base) end as realized_pnl_base,
         case when count(realized_pnl_in_usd) = count(*) then sum(realized_pnl_in_usd) end as realized_pnl_usd,
@@ -434,6 +449,14 @@ begin
     if simple_reason is null then
         result.simple_return := (result.absolute_gain_base / (result.start_value_base + s.inflows))::double precision;
         result.percentage_gain := 100 * result.simple_return;
+    end if;
+
+    capital := result.start_value_base + s.flow_days / days;
+    dietz_reason := case
+        when result.absolute_gain_base is null or capital is null then 'missing_value' when capital < 0.01 then 'no_capital'
+    end;
+    if dietz_reason is null then
+        result.modified_dietz := (result.absolute_gain_base / capital)::double precision;
     end if;
 
     -- time-weighted return and drawdown
@@ -621,6 +644,7 @@ begin
             when s.observations = 0 then 'risk_free_rate:no_returns'
             when s.unknown_risk_free > 0 then 'risk_free_rate:missing_risk_free_rate'
         end,
+        'modified_dietz:' || dietz_reason,
         case when s.is_incomplete then 'coverage:incomplete_days' end
     ), '');
     return next result;

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 
 from assets.performance.compute import day_number
+from assets.performance.loading import series_from_frame
 from assets.performance.series import FLAGS, NUMBERS, DailySeries
-from assets.performance.store import series_from_frame
 
 
 def daily_rows(

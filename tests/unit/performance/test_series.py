@@ -7,9 +7,10 @@ import polars as pl
 import pytest
 
 from assets.performance.compute import day_number, performance_rows
+from assets.performance.loading import series_from_frame
 from assets.performance.periods import first_day
 from assets.performance.series import DailySeriesError
-from assets.performance.store import series_from_frame, standard_periods
+from assets.performance.store import standard_periods
 from tests.unit.performance.daily import daily_rows, daily_series
 
 AS_OF = date(2024, 3, 31)

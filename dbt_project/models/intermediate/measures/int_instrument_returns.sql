@@ -1,5 +1,5 @@
 -- Daily returns of instruments in the base currencies that ask for them: splits undone, known dividends added.
-{{ config(tags=['measures'], indexes=[{'columns': ['instrument_id', 'base_currency', 'valuation_date']}]) }}
+{{ config(tags=['holdings'], indexes=[{'columns': ['instrument_id', 'base_currency', 'valuation_date']}]) }}
 with
 
 asked as (

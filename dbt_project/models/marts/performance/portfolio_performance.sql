@@ -41,6 +41,7 @@ select
     measures.annualization_days,
     measures.risk_free_rate,
     measures.undefined_reason,
-    now() as calculated_at
+    now() as calculated_at,
+    measures.modified_dietz
 from {{ source('measures', 'performance') }} as measures
 inner join {{ ref('int_portfolios') }} as portfolios on measures.portfolio_id = portfolios.portfolio_id

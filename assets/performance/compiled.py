@@ -1,0 +1,58 @@
+"""Runs loops over numbers as they stand, or compiled by numba where there are enough of them to be worth it.
+
+Belongs here: when and how a kernel module is compiled. Must not be here: any loop itself.
+
+A kernel module (`*_kernel.py`) holds nothing but constants and plain functions of numbers and arrays, in the part of
+Python that numba compiles. One source, two ways to run it: importing numba takes 0.6 s, loading compiled code from its
+cache 0.1 s, and compiling it on a machine's first large run some seconds, while the handful of portfolios of a small
+run are through in milliseconds without. Both ways give the same bits (tests/unit/performance/test_compiled.py).
+
+All functions that call each other must stand in one file: numba's cache knows of changes in that file alone.
+"""
+
+import sys
+from collections.abc import Callable
+from functools import cache
+from types import FunctionType
+from typing import Any, TypeVar
+
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
+# steps of a loop that the interpreter takes in about the time of importing numba, at 3 microseconds each
+WORTH_COMPILING = 200_000
+
+
+def kernel(function: Kernel, steps: int) -> Kernel:
+    """The function itself for a small number of loop steps, else its compiled form.
+
+    Args:
+        function: of a kernel module.
+        steps: how many elements its loops go over.
+    """
+    if steps < WORTH_COMPILING:
+        return function
+    compiled: Kernel = compiled_functions(function.__module__)[function.__name__]
+    return compiled
+
+
+@cache
+def compiled_functions(module: str) -> dict[str, Any]:
+    """The module's names, its functions replaced by numba's, which call each other; each is compiled when called."""
+    source = vars(sys.modules[module])
+    names = dict(source)
+    for name, function in source.items():
+        if isinstance(function, FunctionType) and function.__module__ == module:
+            # a copy sees the compiled ones where the function itself sees the plain ones
+            copy = FunctionType(function.__code__, names, name, function.__defaults__)
+            copy.__module__, copy.__qualname__ = module, name
+            names[name] = _jit(copy)
+    return names
+
+
+def _jit(function: FunctionType) -> Any:
+    import numba
+
+    try:
+        return numba.njit(cache=True)(function)
+    except RuntimeError:  # neither __pycache__ nor the user's cache folder can be written: compile in each process
+        return numba.njit(function)

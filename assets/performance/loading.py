@@ -1,0 +1,293 @@
+"""Reads what the measures are computed from: daily rows, holdings, prices and benchmarks of the portfolios in scope.
+
+Belongs here: SQL that reads, and its layout in arrays. Must not be here: any formula, writing (store).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from assets.performance.compute import day_number
+from assets.performance.holdings import CASH_CLASS, Classes, Holdings
+from assets.performance.measures import Floats, Integers
+from assets.performance.series import FLAGS, NUMBERS, DailySeries, check_days
+from assets.warehouse.database import Connection, read_frame
+
+DAILY_TABLE = "intermediate.int_all_days"
+
+_EPOCH = "date '1970-01-01'"
+_DAILY = f"""
+    select portfolio_id, valuation_date - {_EPOCH}, {", ".join(NUMBERS)},
+        coalesce(is_complete, false)::int, coalesce(is_market_day, false)::int, coalesce(trades_daily, false)::int,
+        coalesce(flow_basis = 'observed', false)::int
+    from {DAILY_TABLE} where portfolio_id = any(%s) and valuation_date <= %s
+"""
+_DAILY_SCHEMA: dict[str, type[pl.DataType]] = {
+    "portfolio_id": pl.String,
+    "day": pl.Int64,
+    **dict.fromkeys(NUMBERS, pl.Float64),
+    **dict.fromkeys(FLAGS, pl.Int64),
+}
+_POSITIONS = f"""
+    select portfolio_id, instrument_id, valid_from - {_EPOCH}, valid_to - {_EPOCH}, quantity, coalesce(cost_base, 0)
+    from intermediate.ledger_positions where portfolio_id = any(%s) and valid_from <= %s
+"""
+POSITIONS_SCHEMA: dict[str, type[pl.DataType]] = {
+    "portfolio_id": pl.String,
+    "instrument_id": pl.String,
+    "valid_from": pl.Int64,
+    "valid_to": pl.Int64,
+    "quantity": pl.Float64,
+    "cost": pl.Float64,
+}
+# what an entry adds to the gain of its day, beside the change of the unrealised gain
+_ENTRIES = f"""
+    select portfolio_id, instrument_id, entry_date - {_EPOCH},
+        case when measure in ('income', 'realized_price', 'realized_currency') then amount_base else -amount_base end
+    from intermediate.ledger_entries
+    where portfolio_id = any(%s) and entry_date <= %s and measure in (
+        'income', 'realized_price', 'realized_currency', 'fee', 'tax', 'carried_price', 'carried_currency'
+    )
+"""
+ENTRIES_SCHEMA: dict[str, type[pl.DataType]] = {
+    "portfolio_id": pl.String,
+    "instrument_id": pl.String,
+    "day": pl.Int64,
+    "gain": pl.Float64,
+}
+
+# Prices as int_price_base has them, over the whole history; one row a series, its days and prices as packed numbers.
+# A currency is its own price, rates and yields are never valued.
+_PRICES = f"""
+    with needed as (
+        select distinct portfolios.base_currency, positions.instrument_id
+        from intermediate.ledger_positions as positions
+        inner join intermediate.int_portfolios as portfolios using (portfolio_id)
+        inner join ops.run_scope using (portfolio_id)),
+    described as (
+        select needed.*, instruments.quote_currency, instruments.pricing_instrument_id, instruments.asset_class
+        from needed inner join intermediate.int_instruments as instruments using (instrument_id)),
+    priced as (
+        select described.base_currency, described.instrument_id, prices.valuation_date as day,
+            prices.price * case when described.quote_currency = described.base_currency then 1 else fx.rate end as price
+        from described
+        inner join intermediate.int_price_daily as prices on prices.instrument_id = described.pricing_instrument_id
+        left join intermediate.int_fx_daily as fx
+            on fx.currency = described.quote_currency and fx.quote = described.base_currency
+            and fx.fx_date = prices.valuation_date and described.quote_currency <> described.base_currency
+        where described.asset_class not in ('fiat', 'rate')
+        union all
+        select described.base_currency, described.instrument_id, fx.fx_date, fx.rate
+        from described
+        inner join intermediate.int_fx_daily as fx
+            on fx.currency = described.instrument_id and fx.quote = described.base_currency
+        where described.asset_class = 'fiat' and described.instrument_id <> described.base_currency)
+    select base_currency, instrument_id,
+        string_agg(int4send(day - {_EPOCH}), ''), string_agg(float8send(price::float8), '')
+    from priced where price is not null and day between %s and %s
+    group by base_currency, instrument_id
+"""
+_BENCHMARKS = f"""
+    select returns.base_currency, returns.instrument_id,
+        string_agg(int4send(returns.valuation_date - {_EPOCH}), ''), string_agg(float8send(returns.daily_return), '')
+    from intermediate.int_instrument_returns as returns
+    inner join (
+        select distinct portfolios.base_currency, portfolios.benchmark
+        from intermediate.int_portfolios as portfolios inner join ops.run_scope using (portfolio_id)
+    ) as asked on returns.base_currency = asked.base_currency and returns.instrument_id = asked.benchmark
+    where returns.daily_return is not null and returns.valuation_date between %s and %s
+    group by returns.base_currency, returns.instrument_id
+"""
+
+
+@dataclass(frozen=True)
+class DayTable:
+    """A number a day for many (base currency, instrument) pairs.
+
+    Attributes:
+        rows: pair -> row.
+        values: (rows, days) NaN: none.
+        first_day: day number of the first column.
+    """
+
+    rows: Mapping[tuple[str, str], int]
+    values: Floats
+    first_day: int
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What portfolios share: prices, returns of benchmarks, and who has which.
+
+    Attributes:
+        prices: in base currency.
+        benchmarks: daily returns in base currency.
+        base_currency: portfolio -> instrument id of its base currency.
+        benchmark: portfolio -> instrument id, for those that have one.
+        asset_class: instrument -> class.
+        last_day: day number of the as-of date.
+    """
+
+    prices: DayTable
+    benchmarks: DayTable
+    base_currency: Mapping[str, str]
+    benchmark: Mapping[str, str]
+    asset_class: Mapping[str, str]
+    last_day: int
+
+
+def read_series(conn: Connection, portfolio_ids: Sequence[str], as_of_date: date) -> DailySeries:
+    """The daily rows of these portfolios up to `as_of_date`, in the order of the portfolios given."""
+    frame = read_frame(conn, _DAILY, [list(portfolio_ids), as_of_date], _DAILY_SCHEMA)
+    return series_from_frame(frame, portfolio_ids)
+
+
+def series_from_frame(frame: pl.DataFrame, portfolio_ids: Sequence[str]) -> DailySeries:
+    """Lay out rows (`portfolio_id`, `day`, the columns of `NUMBERS` and `FLAGS`) by portfolio and day."""
+    frame = frame.join(_ranks(portfolio_ids), on="portfolio_id").sort("owner", "day")
+    days = frame["day"].to_numpy()
+    offsets = _offsets(frame["owner"], len(portfolio_ids))
+    numbers = {
+        name: np.ascontiguousarray(frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy()) for name in NUMBERS
+    }
+    flags = {name: np.ascontiguousarray(frame[name].to_numpy() != 0) for name in FLAGS}
+    series = DailySeries(list(portfolio_ids), offsets, days[offsets[:-1]], numbers, flags)
+    check_days(series, days)
+    return series
+
+
+def read_reference(conn: Connection, as_of_date: date) -> Reference:
+    """Prices, benchmarks and settings of the portfolios in scope."""
+    portfolios = conn.execute(
+        "select portfolio_id, base_currency, benchmark from intermediate.int_portfolios"
+        " inner join ops.run_scope using (portfolio_id)"
+    ).fetchall()
+    classes = conn.execute("select instrument_id, asset_class from intermediate.int_instruments").fetchall()
+    held = conn.execute("select coalesce(min(valid_from), %s) from intermediate.ledger_positions", [as_of_date])
+    (first_date,) = held.fetchone() or (as_of_date,)
+    prices = _day_table(conn, _PRICES, first_date, as_of_date)
+    # a base currency is worth 1 of itself on every day
+    ones = {(base, base): len(prices.values) for _, base, _ in portfolios}
+    with_ones = np.vstack([prices.values, np.ones((1, prices.values.shape[1]))])
+    return Reference(
+        prices=DayTable({**prices.rows, **ones}, with_ones, prices.first_day),
+        benchmarks=_day_table(conn, _BENCHMARKS, first_date, as_of_date),
+        base_currency={portfolio: base for portfolio, base, _ in portfolios},
+        benchmark={portfolio: benchmark for portfolio, _, benchmark in portfolios if benchmark is not None},
+        asset_class=dict(classes),
+        last_day=day_number(as_of_date),
+    )
+
+
+def _day_table(conn: Connection, query: str, first_date: date, last_date: date) -> DayTable:
+    with conn.cursor(binary=True) as cursor:
+        found = cursor.execute(query.encode(), [first_date, last_date]).fetchall()
+    first_day = day_number(first_date)
+    values = np.full((len(found), day_number(last_date) - first_day + 1), np.nan)
+    for row, (_, _, days, numbers) in enumerate(found):
+        values[row, np.frombuffer(days, ">i4") - first_day] = np.frombuffer(numbers, ">f8")
+    return DayTable({(base, instrument): row for row, (base, instrument, _, _) in enumerate(found)}, values, first_day)
+
+
+def read_holdings(conn: Connection, series: DailySeries, reference: Reference, as_of_date: date) -> Holdings:
+    """Positions and entries of the portfolios of a series, with the rows of their prices."""
+    parameters = [series.portfolio_ids, as_of_date]
+    positions = read_frame(conn, _POSITIONS, parameters, POSITIONS_SCHEMA)
+    entries = read_frame(conn, _ENTRIES, parameters, ENTRIES_SCHEMA)
+    return holdings_from_frames(positions, entries, series, reference)
+
+
+def holdings_from_frames(
+    positions: pl.DataFrame, entries: pl.DataFrame, series: DailySeries, reference: Reference
+) -> Holdings:
+    """Lay out positions and entries by portfolio and instrument.
+
+    Within a holding they are sorted by all columns: the last bits of a sum must not depend on the order of a table.
+    """
+    key = ["portfolio_id", "instrument_id"]
+    found = pl.concat([positions.select(key), entries.select(key)]).unique()
+    found = found.join(_ranks(series.portfolio_ids), on="portfolio_id").sort("owner", "instrument_id")
+    found = found.with_row_index("holding").with_columns(pl.col("holding").cast(pl.Int64))
+    positions = positions.join(found, on=key).sort("holding", "valid_from", "valid_to", "quantity", "cost")
+    entries = entries.join(found, on=key).sort("holding", "day", "gain")
+    instrument_ids, owner = found["instrument_id"].to_list(), _integers(found["owner"])
+    bases = [reference.base_currency[portfolio_id] for portfolio_id in series.portfolio_ids]
+    pairs = [(bases[portfolio], instrument) for portfolio, instrument in zip(owner, instrument_ids, strict=True)]
+    class_row, classes = _classes(series, reference, instrument_ids, owner)
+    return Holdings(
+        instrument_ids=instrument_ids,
+        owner=owner,
+        holding_offsets=_offsets(found["owner"], len(series.portfolio_ids)),
+        price_row=np.array([reference.prices.rows.get(pair, -1) for pair in pairs], dtype=np.int64),
+        prices=reference.prices.values,
+        prices_first_day=reference.prices.first_day,
+        position_offsets=_offsets(positions["holding"], found.height),
+        valid_from=_integers(positions["valid_from"]),
+        valid_to=_integers(positions["valid_to"].fill_null(reference.last_day + 1)),
+        quantity=_floats(positions["quantity"]),
+        cost=_floats(positions["cost"]),
+        entry_offsets=_offsets(entries["holding"], found.height),
+        entry_day=_integers(entries["day"]),
+        entry_gain=_floats(entries["gain"]),
+        class_row=class_row,
+        classes=classes,
+    )
+
+
+def benchmark_days(series: DailySeries, reference: Reference) -> Floats:
+    """(days,) the return of each portfolio's benchmark beside its daily rows; NaN: none."""
+    table, found = reference.benchmarks, np.full(int(series.offsets[-1]), np.nan)
+    for portfolio, portfolio_id in enumerate(series.portfolio_ids):
+        pair = (reference.base_currency[portfolio_id], reference.benchmark.get(portfolio_id, ""))
+        if pair not in table.rows:
+            continue
+        begin, end = series.offsets[portfolio], series.offsets[portfolio + 1]
+        column = int(series.first_day[portfolio]) - table.first_day
+        before = min(max(-column, 0), int(end - begin))
+        found[begin + before : end] = table.values[table.rows[pair]][column + before : column + end - begin]
+    return found
+
+
+def _classes(
+    series: DailySeries, reference: Reference, instrument_ids: Sequence[str], owner: Integers
+) -> tuple[Integers, Classes]:
+    held = [
+        (int(portfolio), reference.asset_class[instrument])
+        for instrument, portfolio in zip(instrument_ids, owner, strict=True)
+    ]
+    own: list[str | None] = [
+        reference.asset_class[reference.benchmark[portfolio_id]] if portfolio_id in reference.benchmark else None
+        for portfolio_id in series.portfolio_ids
+    ]
+    listed = {(portfolio, CASH_CLASS) for portfolio in range(len(own))} | set(held)
+    listed |= {(portfolio, name) for portfolio, name in enumerate(own) if name is not None}
+    rows = sorted(listed)
+    place = {pair: row for row, pair in enumerate(rows)}
+    owners = np.array([portfolio for portfolio, _ in rows], dtype=np.int64)
+    classes = Classes(
+        names=[name for _, name in rows],
+        owner=owners,
+        offsets=np.searchsorted(owners, np.arange(len(own) + 1)).astype(np.int64),
+        is_cash=np.array([name == CASH_CLASS for _, name in rows], dtype=np.bool_),
+        is_benchmark=np.array([name == own[portfolio] for portfolio, name in rows], dtype=np.bool_),
+    )
+    return np.array([place[pair] for pair in held], dtype=np.int64), classes
+
+
+def _ranks(portfolio_ids: Sequence[str]) -> pl.DataFrame:
+    return pl.DataFrame({"portfolio_id": list(portfolio_ids), "owner": np.arange(len(portfolio_ids), dtype=np.int64)})
+
+
+def _offsets(sorted_groups: pl.Series, count: int) -> Integers:
+    return np.searchsorted(sorted_groups.to_numpy(), np.arange(count + 1)).astype(np.int64)
+
+
+def _integers(column: pl.Series) -> Integers:
+    return np.ascontiguousarray(column.cast(pl.Int64).to_numpy())
+
+
+def _floats(column: pl.Series) -> Floats:
+    return np.ascontiguousarray(column.cast(pl.Float64).to_numpy())
