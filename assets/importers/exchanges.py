@@ -72,8 +72,10 @@ def trade_rows(
 
 
 def swap_leg(kind: str, leg: Leg, group: str, external_id: str) -> dict[str, str]:
-    """One leg of a swap with its own fee."""
+    """One leg of a swap with its own fee; a leg of money says by its amount what the swap is worth."""
     row = {"type": kind, "instrument": leg.instrument, "quantity": plain(leg.quantity), "group_id": group}
+    if is_fiat(leg.instrument):
+        row |= {"amount": plain(leg.quantity), "currency": leg.instrument}
     return row | _fee(leg.fee, leg.instrument) | {"external_id": external_id}
 
 

@@ -1,7 +1,9 @@
 """Samples of exports, what they should become, and the real reader of the ledger to try it on."""
 
 import csv
+from collections import defaultdict
 from dataclasses import dataclass, field
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 
@@ -95,6 +97,30 @@ def accounted(parsed: Parsed) -> set[int]:
     assert not (rows | rejects) & set(parsed.ignored)
     assert len(rejects) == len(parsed.rejects)
     return rows | rejects | set(parsed.ignored)
+
+
+def movements(parsed: Parsed) -> dict[str, Decimal]:
+    """What the rows move in all, by instrument, after the rules of docs/contracts.md."""
+    moved: dict[str, Decimal] = defaultdict(Decimal)
+    for row in parsed.rows:
+        value = row.values
+        kind, instrument, quantity = value["type"], value["instrument"], Decimal(value["quantity"])
+        is_net = kind in ("INTEREST", "DIVIDEND")
+        if is_net:
+            moved[value["currency"]] += quantity
+        elif kind in ("BUY", "SELL"):
+            sign = 1 if kind == "BUY" else -1
+            moved[instrument] += sign * quantity
+            amount = value.get("amount")
+            moved[value["currency"]] -= sign * (Decimal(amount) if amount else quantity * Decimal(value["price"]))
+        elif kind in ("SWAP_IN", "DEPOSIT", "TRANSFER_IN", "STAKING_REWARD", "AIRDROP", "FEE_REFUND", "TAX_REFUND"):
+            moved[instrument] += quantity
+        elif kind != "SPLIT":
+            moved[instrument] -= quantity
+        if not is_net:
+            moved[value.get("fee_currency") or value.get("currency", "")] -= Decimal(value.get("fee") or 0)
+            moved[value.get("currency", "")] -= Decimal(value.get("tax") or 0)
+    return {instrument: quantity for instrument, quantity in moved.items() if quantity}
 
 
 def check_golden(fmt: Format, folder: str, name: str, lines: range) -> Parsed:
