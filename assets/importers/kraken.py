@@ -104,6 +104,9 @@ def _read_trade(refid: str, lines: list[Line], symbols: Symbols, account: Accoun
         if not given or not received:
             reason = "the other side of this trade is not in the file"
             raise Refused("refid", refid, reason, "export the whole time range, all types")
+        if {leg.instrument for leg in given} & {leg.instrument for leg in received}:
+            reason = "one coin traded for another form of itself, which is one instrument here"
+            raise Refused("refid", refid, reason, _BY_HAND)
         charges = tuple(Leg(leg.instrument, leg.fee) for _, amount, leg in legs if not amount and leg.fee > 0)
         common = {"executed_at": instant(at["time"], "time"), "note": _forms(lines)}
     except Refused as refused:

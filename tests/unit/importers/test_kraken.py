@@ -85,3 +85,13 @@ def test_a_pair_that_parts_in_two_ways_is_a_reject() -> None:
     text = f'{header}\n"T1","O1","AXETH","2024-01-05 10:00:00","buy","limit",1,25,0.1,25,0,"",""'
     parsed = parse(KRAKEN_TRADES, text, A="crypto:A", AX="crypto:AX")
     assert parsed.rejects[0].reason == "parts in more than one way into two known assets"
+
+
+def test_a_coin_for_a_form_of_itself_is_a_reject_on_both_lines() -> None:
+    text = (
+        f'{OLD_HEADER}\n"L1","R1","2022-05-01 10:00:00","trade","currency","ETH2.S",-1,0,0\n'
+        '"L2","R1","2022-05-01 10:00:00","trade","currency","XETH",0.97,0,0.97'
+    )
+    parsed = parse(KRAKEN_LEDGERS, text)
+    assert parsed.rows == []
+    assert accounted(parsed) == {2, 3}
