@@ -134,7 +134,13 @@ class Account:
 
     def identity(self, line: Line, own: str = "") -> str:
         """The source's own id, else one made of the line's content; numbered where it occurs again."""
-        known = own or f"line-{line.digest}"
+        return self._numbered(own or f"line-{line.digest}")
+
+    def identity_of(self, facts: list[str]) -> str:
+        """An id made of facts that every generation of a layout tells alike; numbered where they occur again."""
+        return self._numbered("line-" + sha256("\x1f".join(facts).encode()).hexdigest()[:24])
+
+    def _numbered(self, known: str) -> str:
         self._ids[known] += 1
         occurrence = self._ids[known]
         return known if occurrence == 1 else f"{known}-{occurrence}"

@@ -104,6 +104,8 @@ def movements(parsed: Parsed) -> dict[str, Decimal]:
     moved: dict[str, Decimal] = defaultdict(Decimal)
     for row in parsed.rows:
         value = row.values
+        if value["type"] == "SPLIT":
+            continue
         kind, instrument, quantity = value["type"], value["instrument"], Decimal(value["quantity"])
         is_net = kind in ("INTEREST", "DIVIDEND")
         if is_net:
@@ -115,7 +117,7 @@ def movements(parsed: Parsed) -> dict[str, Decimal]:
             moved[value["currency"]] -= sign * (Decimal(amount) if amount else quantity * Decimal(value["price"]))
         elif kind in ("SWAP_IN", "DEPOSIT", "TRANSFER_IN", "STAKING_REWARD", "AIRDROP", "FEE_REFUND", "TAX_REFUND"):
             moved[instrument] += quantity
-        elif kind != "SPLIT":
+        else:
             moved[instrument] -= quantity
         if not is_net:
             moved[value.get("fee_currency") or value.get("currency", "")] -= Decimal(value.get("fee") or 0)
