@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from hashlib import sha256
+from io import StringIO
+from itertools import islice
 
 from assets.importers.model import CanonicalRow, Parsed, Reject, Symbols, UnknownSymbolError
 from assets.registry.secret_shapes import secret_kind
@@ -57,11 +59,9 @@ class Line:
 
 def header_of(text: str, is_header: Callable[[frozenset[str]], bool]) -> list[str] | None:
     """The first of the leading records that `is_header` takes for the header, or None."""
-    for index, (_, record) in enumerate(_records(text)):
-        if index == _PREAMBLE_RECORDS:
-            break
-        if is_header(frozenset(record)):
-            return record
+    for record in islice(_records(text), _PREAMBLE_RECORDS):
+        if is_header(frozenset(record.cells)):
+            return record.cells
     return None
 
 
@@ -76,30 +76,50 @@ def read_lines(text: str, is_header: Callable[[frozenset[str]], bool]) -> tuple[
         return [], []
     lines: list[Line] = []
     is_below = False
-    for number, record in _records(text):
-        if record == header:
+    for record in _records(text):
+        if record.cells == header:
             is_below = True
         elif is_below:
-            lines.append(_line(number, record, header))
+            lines.append(_line(record, header))
     return header, lines
 
 
-def _line(number: int, record: list[str], header: list[str]) -> Line:
-    while len(record) > len(header) and not record[-1]:
-        record = record[:-1]
-    if len(record) != len(header):
-        return Line(number, {}, f"{len(header)} values as in the header, found {len(record)}")
-    return Line(number, {name: value for name, value in zip(header, record, strict=True) if name})
+@dataclass(frozen=True)
+class _Record:
+    """Cells that stand in the lines `begins` to `ends`; `error` where they could not be parted."""
+
+    begins: int
+    ends: int
+    cells: list[str]
+    error: str = ""
 
 
-def _records(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Records that are not blank, each with the number of its first line."""
-    reader = csv.reader(text.removeprefix("\ufeff").splitlines(keepends=True))
+def _line(record: _Record, header: list[str]) -> Line:
+    cells = record.cells
+    while len(cells) > len(header) and not cells[-1]:
+        cells = cells[:-1]
+    if record.error or len(cells) != len(header):
+        problem = record.error or f"{len(header)} values as in the header, found {len(cells)}"
+        if record.ends > record.begins:
+            problem += f", in the lines up to {record.ends}: a quote may not be closed"
+        return Line(record.begins, {}, problem)
+    return Line(record.begins, {name: value for name, value in zip(header, cells, strict=True) if name})
+
+
+def _records(text: str) -> Iterator[_Record]:
+    """Records that are not blank, with the numbers of their lines."""
+    reader = csv.reader(StringIO(text.removeprefix("\ufeff"), newline=""))
     begins = 1
-    for record in reader:
-        cells = [cell.strip() for cell in record]
-        if any(cells):
-            yield begins, cells
+    while True:
+        try:
+            cells = [cell.strip() for cell in next(reader)]
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield _Record(begins, reader.line_num, [], str(error))
+        else:
+            if any(cells):
+                yield _Record(begins, reader.line_num, cells)
         begins = reader.line_num + 1
 
 
@@ -127,10 +147,12 @@ class Account:
 
     def is_repeated(self, line: Line, own: str) -> bool:
         """Whether the source's own id stood on an equal line before; that line is then ignored."""
-        first = self._lines.setdefault((own, line.digest), line.number) if own else line.number
-        if first != line.number:
-            self.ignore(line.number, f"repeats line {first}")
-        return first != line.number
+        key = own, line.digest
+        if not own or key not in self._lines:
+            self._lines[key] = line.number
+            return False
+        self.ignore(line.number, f"repeats line {self._lines[key]}")
+        return True
 
     def identity(self, line: Line, own: str = "") -> str:
         """The source's own id, else one made of the line's content; numbered where it occurs again."""

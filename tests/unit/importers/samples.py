@@ -2,6 +2,7 @@
 
 import csv
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from io import StringIO
@@ -125,7 +126,7 @@ def movements(parsed: Parsed) -> dict[str, Decimal]:
     return {instrument: quantity for instrument, quantity in moved.items() if quantity}
 
 
-def check_golden(fmt: Format, folder: str, name: str, lines: range) -> Parsed:
+def check_golden(fmt: Format, folder: str, name: str, lines: Iterable[int]) -> Parsed:
     """Compare a sample with `<name>.rows.csv` and `<name>.rest.csv` beside it."""
     sample = source(folder, name)
     assert fmt.recognises(sample)
