@@ -9,16 +9,18 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from hashlib import sha256
 from io import StringIO
 from itertools import islice
 
 from assets.importers.model import CanonicalRow, Parsed, Reject, Symbols, UnknownSymbolError
+from assets.registry.identifiers import Refusal, held_instrument_id
 from assets.registry.secret_shapes import secret_kind
 
 _PREAMBLE_RECORDS = 15
+_FIRST_YEAR = 1900
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -234,16 +236,22 @@ def instant(text: str, column: str, zone: tzinfo = UTC) -> str:
     """
     cleaned = re.sub(r"\s*(?:UTC|Z)$", "+00:00", text.strip())
     try:
-        if _DATE.fullmatch(cleaned):
-            return date.fromisoformat(cleaned).isoformat()
         moment = datetime.fromisoformat(cleaned)
+        at = utc(moment if moment.tzinfo else moment.replace(tzinfo=zone))
     except ValueError:
-        raise Refused(column, text, "a date or time such as 2024-03-01 09:30:00 was expected", "export again") from None
-    return utc(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+        expected = "a date or time such as 2024-03-01 09:30:00 was expected, from 1900 on"
+        raise Refused(column, text, expected, "export the file again, or mend the line") from None
+    return cleaned if _DATE.fullmatch(cleaned) else at
 
 
 def utc(moment: datetime) -> str:
-    """An aware time in UTC as ISO 8601."""
+    """An aware time in UTC as ISO 8601.
+
+    Raises:
+        ValueError: it is before 1900, as the ledger takes none.
+    """
+    if moment.year < _FIRST_YEAR:
+        raise ValueError(f"the year {moment.year} is before 1900")
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -255,10 +263,7 @@ def currency(symbols: Symbols, symbol: str, column: str) -> str:
     """
     if not symbol:
         raise Refused(column, symbol, "the symbol of a currency or coin was expected", "fill it in")
-    try:
-        return symbols.currency(symbol)
-    except UnknownSymbolError as error:
-        raise Refused(column, symbol, str(error), _MAP_REMEDY) from None
+    return _known(lambda: symbols.currency(symbol), symbol, column)
 
 
 def security(symbols: Symbols, ticker: str, isin: str, asset_class: str, column: str) -> str:
@@ -267,10 +272,17 @@ def security(symbols: Symbols, ticker: str, isin: str, asset_class: str, column:
     Raises:
         Refused: nothing is known of it.
     """
+    return _known(lambda: symbols.security(ticker, isin=isin, asset_class=asset_class), ticker or isin, column)
+
+
+def _known(ask: Callable[[], str], symbol: str, column: str) -> str:
+    """The answer, where it is an instrument that can be held."""
     try:
-        return symbols.security(ticker, isin=isin, asset_class=asset_class)
+        return held_instrument_id(ask())
     except UnknownSymbolError as error:
-        raise Refused(column, ticker or isin, str(error), _MAP_REMEDY) from None
+        raise Refused(column, symbol, str(error), _MAP_REMEDY) from None
+    except Refusal as refusal:
+        raise Refused(column, symbol, f"{refusal.expected} was expected", _MAP_REMEDY) from None
 
 
 def is_fiat(instrument: str) -> bool:

@@ -279,7 +279,8 @@ class _Report:
     def _security(self, line: Line, symbol: str | None = None) -> str:
         asset_class = "etf" if line["assetCategory"] == "FUND" or _security_key(line) in self._funds else "equity"
         isin = line["isin"] or (line["securityID"] if line["securityIDType"] == "ISIN" else "")
-        return security(self._symbols, line["symbol"] if symbol is None else symbol, isin, asset_class, "symbol")
+        ticker = (line["symbol"] if symbol is None else symbol).replace(" ", ".")  # BRK B, elsewhere BRK.B
+        return security(self._symbols, ticker, isin, asset_class, "symbol")
 
 
 def _is_execution(line: Line) -> bool:
@@ -361,9 +362,10 @@ def _time(line: Line, *fields: str) -> str:
         raise Refused(field, line[field], "a date, or a date and time was expected", remedy)
     try:
         day = datetime(int(match["year"]), int(match["month"]), int(match["day"]), tzinfo=_zone(match["zone"]))
-        if match["hour"] is None:
-            return day.date().isoformat()
-        return utc(day.replace(hour=int(match["hour"]), minute=int(match["minute"]), second=int(match["second"])))
+        if match["hour"] is not None:
+            day = day.replace(hour=int(match["hour"]), minute=int(match["minute"]), second=int(match["second"]))
+        at = utc(day)
+        return at if match["hour"] is not None else day.date().isoformat()
     except ValueError as error:
         raise Refused(field, line[field], str(error), "correct it") from None
 

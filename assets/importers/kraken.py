@@ -114,6 +114,7 @@ def _read_trade(refid: str, lines: list[Line], symbols: Symbols, account: Accoun
             other = Refused("refid", refid, f"its trade cannot be read, see line {at.number}", refused.remedy)
             account.reject(line.number, refused if line is at else other)
         return
+    refid = account.identity(at, refid)
     if len(given) == len(received) == 1:
         rows = trade_rows(given[0], received[0], common, refid, charges)
     else:

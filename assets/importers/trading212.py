@@ -248,12 +248,13 @@ def _split(closes: list[Line], opens: list[Line], symbols: Symbols, account: Acc
             "instrument": _instrument(after, symbols),
             "quantity": f"{plain(_shares(after))}:{plain(_shares(before))}",
             "note": note(after["Name"]),
+            "external_id": _identity(after, account),
         }
     except Refused as refused:
         for line in (*closes, *opens):
             account.reject(line.number, refused)
         return
-    account.add(after.number, row | {"external_id": _identity(after, account)})
+    account.add(after.number, row)
     account.ignore(before.number, f"the shares before the split of line {after.number}")
 
 
