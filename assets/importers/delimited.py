@@ -24,6 +24,7 @@ _FIRST_YEAR = 1900
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_BLANKS = re.compile(r"[\s\x00-\x1f\x7f]+")  # line breaks in a cell too: a value of the ledger is one line
 _MAP_REMEDY = "say what it is with --map SYMBOL=INSTRUMENT, as in --map XYZ=crypto:XYZ"
 
 
@@ -41,7 +42,7 @@ class Line:
 
     Attributes:
         number: where it begins in the file, from 1.
-        cells: column -> text without surrounding blanks.
+        cells: column -> text in one line, without surrounding blanks.
         problem: why it has no cells, "" where it has.
     """
 
@@ -114,7 +115,7 @@ def _records(text: str) -> Iterator[_Record]:
     begins = 1
     while True:
         try:
-            cells = [cell.strip() for cell in next(reader)]
+            cells = [_BLANKS.sub(" ", cell).strip() for cell in next(reader)]
         except StopIteration:
             return
         except csv.Error as error:

@@ -48,7 +48,7 @@ def check(fmt: Format, text: str, lines: set[int] | None) -> None:
 
 
 @pytest.mark.parametrize(("fmt", "folder", "name"), SAMPLES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_a_spoiled_file_is_read_or_refused_line_by_line(
     fmt: Format, folder: str, name: str, data: st.DataObject
@@ -74,7 +74,7 @@ def test_a_spoiled_file_is_read_or_refused_line_by_line(
 
 
 @pytest.mark.parametrize(("fmt", "folder", "name"), SAMPLES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(cut=st.integers(0, 4000), junk=st.text(max_size=20))
 def test_a_file_that_is_cut_short_or_scribbled_on_raises_nothing(
     fmt: Format, folder: str, name: str, cut: int, junk: str
