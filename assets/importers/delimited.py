@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from hashlib import sha256
 from io import StringIO
 from itertools import islice
@@ -21,6 +21,8 @@ from assets.registry.secret_shapes import secret_kind
 
 _PREAMBLE_RECORDS = 15
 _FIRST_YEAR = 1900
+_LARGEST_EXPONENT = 40
+_PRECISION = 200  # a product of two numbers of a line stays exact
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -172,13 +174,15 @@ class Account:
 
     def each(self, lines: list[Line], read: Callable[[Line], None]) -> None:
         """Read line by line; what a line refuses becomes its reject."""
-        for line in lines:
-            try:
-                if line.problem:
-                    raise Refused("", "", line.problem, "export the file again, or mend the line")
-                read(line)
-            except Refused as refused:
-                self.reject(line.number, refused)
+        with localcontext() as context:
+            context.prec = _PRECISION
+            for line in lines:
+                try:
+                    if line.problem:
+                        raise Refused("", "", line.problem, "export the file again, or mend the line")
+                    read(line)
+                except Refused as refused:
+                    self.reject(line.number, refused)
 
 
 def number(text: str, column: str) -> Decimal:
@@ -190,7 +194,10 @@ def number(text: str, column: str) -> Decimal:
     plain_text = text.replace(",", "") if _GROUPED.fullmatch(text) else text
     if not _NUMBER.fullmatch(plain_text):
         raise Refused(column, text, "a decimal number was expected", "export the file again in English")
-    return Decimal(plain_text)
+    value = Decimal(plain_text)
+    if value and not -_LARGEST_EXPONENT < value.adjusted() < _LARGEST_EXPONENT:
+        raise Refused(column, text, "a number that an account can hold was expected", "mend the line")
+    return value
 
 
 def number_or_zero(text: str, column: str) -> Decimal:

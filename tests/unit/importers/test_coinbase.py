@@ -91,3 +91,10 @@ def test_eth2_deprecation_moves_nothing() -> None:
     assert parsed.rows == []
     assert accounted(parsed) == {2, 3}
     as_ledger(parsed)
+
+
+def test_a_price_of_many_digits_leaves_no_remainder() -> None:
+    line = "x1,2024-01-10 09:00:00 UTC,Advanced Trade Buy,ETH,0.123456789012345678,EUR,€2000,€246,€247,€1,"
+    notes = "Bought 0.123456789012345678 ETH for 400 USDC on ETH-USDC at 3102.3217898325970226955 USDC/ETH"
+    out = parse(COINBASE, f"{HEADER}\n{line}{notes}").rows[0].values
+    assert Decimal(out["quantity"]) + Decimal(out["fee"]) == 400  # the sum stays within 28 digits, the parts need more
