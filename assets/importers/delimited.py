@@ -246,7 +246,7 @@ def instant(text: str, column: str, zone: tzinfo = UTC) -> str:
     try:
         moment = datetime.fromisoformat(cleaned)
         at = utc(moment if moment.tzinfo else moment.replace(tzinfo=zone))
-    except ValueError:
+    except (ValueError, OverflowError):
         expected = "a date or time such as 2024-03-01 09:30:00 was expected, from 1900 on"
         raise Refused(column, text, expected, "export the file again, or mend the line") from None
     return cleaned if _DATE.fullmatch(cleaned) else at

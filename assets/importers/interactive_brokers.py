@@ -366,7 +366,7 @@ def _time(line: Line, *fields: str) -> str:
             day = day.replace(hour=int(match["hour"]), minute=int(match["minute"]), second=int(match["second"]))
         at = utc(day)
         return at if match["hour"] is not None else day.date().isoformat()
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:  # no such day, or none in UTC
         raise Refused(field, line[field], str(error), "correct it") from None
 
 
