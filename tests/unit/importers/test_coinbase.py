@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from assets.importers.coinbase import COINBASE, COINBASE_2021
-from tests.unit.importers.samples import accounted, as_ledger, check_golden, movements, parse, source
+from tests.unit.importers.export_samples import accounted, as_ledger, check_golden, movements, parse, source
 
 HEADER = (
     "ID,Timestamp,Transaction Type,Asset,Quantity Transacted,Price Currency,Price at Transaction,Subtotal,"

@@ -4,7 +4,7 @@ import pytest
 
 from assets.importers.interactive_brokers import IBKR_FLEX
 from assets.importers.model import Parsed
-from tests.unit.importers.samples import as_ledger, check_golden, movements, parse, source
+from tests.unit.importers.export_samples import as_ledger, check_golden, movements, parse, source
 
 DATA_LINES = [*range(4, 5), *range(6, 19), *range(21, 38), *range(40, 46), *range(48, 51), 53, 58]
 TRADE = {

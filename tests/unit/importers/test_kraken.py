@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from assets.importers.kraken import KRAKEN_LEDGERS, KRAKEN_TRADES
-from tests.unit.importers.samples import accounted, as_ledger, check_golden, movements, parse, source
+from tests.unit.importers.export_samples import accounted, as_ledger, check_golden, movements, parse, source
 
 OLD_HEADER = '"txid","refid","time","type","aclass","asset","amount","fee","balance"'
 

@@ -1,7 +1,7 @@
 import pytest
 
 from assets.importers.rotki import ROTKI_EVENTS, ROTKI_TRADES, ROTKI_TRADES_2022
-from tests.unit.importers.samples import check_golden, parse, source
+from tests.unit.importers.export_samples import check_golden, parse, source
 
 
 def test_trades_become_purchases_sales_and_swaps() -> None:

@@ -14,7 +14,7 @@ from assets.importers.kraken import KRAKEN_LEDGERS, KRAKEN_TRADES
 from assets.importers.model import Format
 from assets.importers.rotki import ROTKI_EVENTS, ROTKI_TRADES, ROTKI_TRADES_2022
 from assets.importers.trading212 import TRADING212
-from tests.unit.importers.samples import accounted, as_ledger, parse, source
+from tests.unit.importers.export_samples import accounted, as_ledger, parse, source
 
 SAMPLES = [
     (ROTKI_TRADES, "rotki", "trades.csv"),

@@ -4,7 +4,7 @@ import pytest
 
 from assets.importers.model import CanonicalRow
 from assets.importers.trading212 import TRADING212
-from tests.unit.importers.samples import check_golden, movements, parse
+from tests.unit.importers.export_samples import check_golden, movements, parse
 
 OLD = "Action,Time,ISIN,Ticker,Name,No. of shares,Price / share,Currency (Price / share),Exchange rate,Total (GBP),ID"
 NEW = (
