@@ -41,9 +41,24 @@ def test_every_line_is_in_exactly_one_place(name: str, tmp_path: Path) -> None:
     assert sorted(lines) == data_lines(source, known.unit)
 
 
+EXPORTS = sorted(
+    path
+    for path in SAMPLES.glob("*/*")
+    if not path.name.startswith("expected.") and not path.name.endswith((".rows.csv", ".rest.csv"))
+)
+
+
 def test_every_format_has_a_sample() -> None:
-    found = {detect(read_source(sample(name)), FORMATS).name for name in NAMES}
+    found = {detect(read_source(path), FORMATS).name for path in EXPORTS}
     assert found == {known.name for known in FORMATS}
+
+
+@pytest.mark.parametrize("path", EXPORTS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_every_sample_can_be_imported(path: Path, tmp_path: Path) -> None:
+    """With the reviewed symbols and the rules of the canonical ledger, as the command does it."""
+    (plan,) = planned(inputs_folder(tmp_path), path)
+    assert plan.rows
+    assert all(dict(values)["external_id"] for _, values in plan.rows)
 
 
 def test_names_and_versions_of_formats_are_unique() -> None:
