@@ -74,9 +74,11 @@ def test_time_weighted_return_is_not_what_the_owner_gained() -> None:
 def test_modified_dietz_and_internal_rate_of_one_portfolio() -> None:
     """Wikipedia, "Modified Dietz method": 100, 50 more in the middle of two years, 300 at the end: 120 %, IRR 50 % a year."""
     inflows = np.zeros((1, 730))
-    inflows[0, 364] = 50.0
-    dietz = amounts.modified_dietz(np.array([100.0]), np.array([300.0]), inflows, np.array([730.0]))
-    assert dietz[0] == pytest.approx(1.2, abs=1e-12)
+    inflows[0, 365] = 50.0  # at the start of the day: half of the days are left
+    dietz = amounts.modified_dietz(
+        np.array([150.0]), np.array([100.0]), inflows, np.zeros_like(inflows), np.array([730])
+    )
+    assert dietz.value[0] == pytest.approx(1.2, abs=1e-12)
     assert yearly_rate(-100, -50, 300) == pytest.approx(0.5, abs=1e-12)
 
 
