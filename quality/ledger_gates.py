@@ -78,6 +78,25 @@ LEDGER_GATES: tuple[Gate, ...] = (
         "Add the rate as a price of that currency; what needs it is NULL meanwhile.",
     ),
     Gate(
+        name="split_without_price",
+        stage="ledger",
+        reach="none",
+        severity="warn",
+        threshold="0 rows",
+        description="Each split has a price on its day: units change at once, a carried price does not.",
+        next_step="Add a price of that day; until the next price the value is off by the split's ratio.",
+        offenders="""
+            select entries.portfolio_id, entries.instrument_id, entries.quantity || ' for 1 on ' || entries.executed_date
+            from intermediate.ledger_transactions as entries
+            inner join ops.run_scope using (portfolio_id)
+            inner join intermediate.int_instruments as instruments using (instrument_id)
+            where entries.type = 'SPLIT'
+              and exists (select 1 from intermediate.int_price_daily as prices
+                          where prices.instrument_id = instruments.pricing_instrument_id
+                            and prices.valuation_date = entries.executed_date and not prices.is_observed)
+            order by entries.portfolio_id, entries.instrument_id""",
+    ),
+    Gate(
         name="ledger_notes",
         stage="ledger",
         reach="none",

@@ -107,7 +107,7 @@ class Ledger:
         return self.run_all()[0]
 
 
-def check_identity(books: Books, tolerance: str = "1e-9") -> None:
+def check_identity(books: Books, tolerance: str = "1e-25") -> None:
     days = [row.entry_date for row in books.entries] + [row.valid_from for row in books.positions_rows]
     if not days:
         return

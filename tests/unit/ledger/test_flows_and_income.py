@@ -74,6 +74,15 @@ def test_reward_is_income_at_market_value_which_is_its_cost() -> None:
     assert lots(books, BTC) == [(D(1), D(100)), (D(1), D(100))]
 
 
+def test_reward_with_fee_and_tax_where_no_money_is_held() -> None:
+    """The fee lessens what is received, the tax is paid from outside; income is gross of both."""
+    ledger = Ledger(PRICES, cash_mode="implicit")
+    ledger.add("2024-01-02", "STAKING_REWARD", BTC, 1, tax=10, currency=EUR, fee="0.1", fee_currency=BTC)
+    books = ledger.run()
+    assert (entries(books, "income"), entries(books, "fee"), entries(books, "tax")) == (100, 10, 10)
+    assert (flows(books), lots(books, BTC)) == ([("fee_paid", D(10))], [(D("0.9"), D(90))])
+
+
 def test_reward_with_a_fee_of_more_than_itself_takes_the_rest_from_what_is_held() -> None:
     ledger = Ledger(PRICES).add("2024-01-01", "DEPOSIT", BTC, 1)
     books = ledger.add("2024-01-02", "STAKING_REWARD", BTC, "0.1", fee="0.3", fee_currency=BTC).run()

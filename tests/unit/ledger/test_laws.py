@@ -70,7 +70,7 @@ def is_same(one: dict[tuple[date, str], D], other: dict[tuple[date, str], D], fa
         return all(abs(one.get(k, D(0)) * factor - other.get(k, D(0))) < D("1e-25") for k in one.keys() | other.keys())
 
 
-@settings(max_examples=60)
+@settings(max_examples=120)
 @given(price_books(), EVENTS, METHODS, SCOPES, MODES, st.booleans(), st.integers(2, 8))
 def test_what_comes_later_changes_no_day_before_it(
     prices: PriceBook, events: list[list[Row]], method: str, scope: str, mode: str, allow_short: bool, day: int
@@ -94,7 +94,7 @@ def test_what_comes_later_changes_no_day_before_it(
         assert disposed[0] == disposed[1]
 
 
-@settings(max_examples=40)
+@settings(max_examples=120)
 @given(price_books(), EVENTS, METHODS, SCOPES, MODES, st.booleans())
 def test_money_a_hundred_times_smaller_gives_amounts_a_hundred_times_larger(
     prices: PriceBook, events: list[list[Row]], method: str, scope: str, mode: str, allow_short: bool
@@ -124,7 +124,7 @@ def test_money_a_hundred_times_smaller_gives_amounts_a_hundred_times_larger(
         ]
 
 
-@settings(max_examples=40)
+@settings(max_examples=120)
 @given(price_books(), EVENTS, METHODS, MODES, st.booleans())
 def test_two_portfolios_add_up_to_one_where_no_lots_are_shared(
     prices: PriceBook, events: list[list[Row]], method: str, mode: str, allow_short: bool
@@ -145,7 +145,7 @@ def test_two_portfolios_add_up_to_one_where_no_lots_are_shared(
     assert is_same(together, daily(joined))
 
 
-@settings(max_examples=40)
+@settings(max_examples=120)
 @given(price_books(), EVENTS, METHODS, SCOPES, MODES)
 def test_another_base_currency_at_a_constant_rate_scales_everything(
     prices: PriceBook, events: list[list[Row]], method: str, scope: str, mode: str

@@ -170,3 +170,13 @@ class TestBetweenPortfolios:
         for books in ledger.run_all():
             assert [f.kind for f in books.flows] == ["trade"]
             assert held(books, BTC, "b") == 1
+
+
+def test_a_lone_leg_becomes_a_transfer_once_the_other_one_is_known() -> None:
+    """The next run knows both legs: no flow, no issue, and the lot has the date and cost of its purchase."""
+    ledger = start().add("2024-01-03T10:00:00", "TRANSFER_OUT", BTC, 1, group_id="g")
+    assert codes(ledger.run()) == ["unmatched_transfer"]
+    books = ledger.add("2024-01-05T10:00:00", "TRANSFER_IN", BTC, 1, group_id="g", account="b").run()
+    assert codes(books) == []
+    assert [f.kind for f in books.flows] == ["trade", "trade"]
+    assert [(x.account_id, x.cost_base, x.acquired_at.day) for x in books.lots] == [("a", 110, 2), ("b", 90, 1)]
