@@ -207,7 +207,7 @@ class Holdings(Postings):
         if proceeds is None and any(part.is_counted and not part.is_missing and not part.is_short for part in parts):
             proceeds = total(part.cost for part in parts if part.cost is not None)
         merged = merge_parts(parts)
-        units = total(part.quantity for part in merged)
+        units = total(part.quantity for part in merged) if len(merged) > 1 else ONE  # one part takes all of it
         if sale_fx is None:
             sale_fx = self.quote_rate(instrument)
         price_gain = currency_gain = ZERO
