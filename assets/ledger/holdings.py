@@ -241,6 +241,12 @@ class Holdings(Postings):
             position.incoming.pop(0)()
         self.about(event_id, source)
 
+    def release_positions(self) -> None:
+        """Let go of what was held, once the results are taken: siblings know each other, which keeps them in memory."""
+        for position in self.positions.values():
+            position.siblings.clear()
+        self.positions.clear()
+
     # -- details ---------------------------------------------------------------------------------------------------
 
     def _open_position(self, account: str, instrument: str) -> Position:
