@@ -99,6 +99,11 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {memory:.0f} GB, load average before: {os.getloadavg()[0]:.1f}"
 
 
+def peak_memory(pid: int) -> float:
+    """The most memory that a process has had, in MiB; 0 once it is gone and on systems without /proc."""
+    return _status(pid).get("VmHWM", 0.0)
+
+
 def _holdfast() -> str:
     return str(Path(sys.executable).with_name("holdfast"))
 
@@ -154,7 +159,7 @@ class _MemoryWatch:
 
     def _watch(self) -> None:
         while not self._is_over.wait(_SAMPLE_SECONDS):
-            self.process_peak = max(self.process_peak, _status(self._pid).get("VmHWM", 0.0))
+            self.process_peak = max(self.process_peak, peak_memory(self._pid))
             members = [_status(pid) for pid in self._server_pids()]
             anonymous = sum(member.get("RssAnon", 0.0) for member in members)
             shared = max((member.get("RssShmem", 0.0) for member in members), default=0.0)

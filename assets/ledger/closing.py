@@ -4,6 +4,7 @@ Belongs here: first valuations that fall due, position rows by interval, the che
 Must not be here: transactions.
 """
 
+from datetime import date
 from decimal import Decimal
 from heapq import heappop
 
@@ -29,16 +30,22 @@ def close_day(books: Books) -> None:
     for position in list(changed):
         if len(position.siblings) > 1:
             changed.update(position.siblings)
-    for position in sorted(changed, key=lambda p: p.location):
-        _check_debt(books, position)
-        _write(books, position, _state(position))
+    for position in sorted(changed, key=_location) if len(changed) > 1 else changed:
+        if position.is_fiat and position.quantity < 0:
+            _check_debt(books, position)
+        state = _state(position)
+        if state != position.state:
+            if position.state is not None:
+                _append(books, position, position.state, day)
+            position.state = state
+            position.since = day
 
 
 def finish(books: Books) -> None:
     """End the run: positions that are still open, and their lots."""
     for position in books.positions.values():
         if position.state is not None:
-            _append(books, position, position.state, is_open=True)
+            _append(books, position, position.state, None)
         if position.is_base_cash:
             _write_base_cash(books, position)
         for lot in position.shorts:
@@ -91,7 +98,7 @@ def _flow_first(books: Books, location: Location, value: Decimal, cost: Decimal,
 
 
 def _check_debt(books: Books, position: Position) -> None:
-    if not position.is_fiat or position.is_observed or position.is_reported or position.quantity >= -CASH_TOLERANCE:
+    if position.is_observed or position.is_reported or position.quantity >= -CASH_TOLERANCE:
         return
     position.is_reported = True
     account, instrument = position.location
@@ -101,6 +108,10 @@ def _check_debt(books: Books, position: Position) -> None:
     )
     books.about("", None)
     books.issue("negative_cash", message, account, instrument, hold=True)
+
+
+def _location(position: Position) -> Location:
+    return position.location
 
 
 def _held(position: Position) -> dict[Location, Decimal]:
@@ -121,8 +132,8 @@ def _state(position: Position) -> State | None:
         at_fx = -total(lot.quantity * (lot.fx or ONE) for lot in position.shorts)
         return quantity, cost if position.is_fiat else at_fx, cost
     pool = position.pool
-    held = _held(position)
-    if len(held) == 1:
+    held = _held(position) if len(position.siblings) > 1 else None
+    if held is None or len(held) == 1:
         if pool.uncounted:
             return quantity, None, None
         return quantity, pool.cost if position.is_fiat else pool.quantity_at_fx, pool.cost
@@ -138,26 +149,12 @@ def _state(position: Position) -> State | None:
     return quantity, at_fx, cost
 
 
-def _write(books: Books, position: Position, state: State | None) -> None:
-    if state == position.state:
-        return
-    if position.state is not None:
-        _append(books, position, position.state, is_open=False)
-    position.state = state
-    position.since = books.clock.day
-
-
-def _append(books: Books, position: Position, state: State, *, is_open: bool) -> None:
+def _append(books: Books, position: Position, state: State, end: date | None) -> None:
+    quantity, at_fx, cost = state
+    basis = "observed" if position.is_observed else "ledger"
+    account, instrument = position.location
     books.positions_rows.append(
-        PositionRow(
-            books.portfolio_id,
-            position.account,
-            position.instrument,
-            position.since,
-            None if is_open else books.clock.day,
-            *state,
-            "observed" if position.is_observed else "ledger",
-        )
+        PositionRow(books.portfolio_id, account, instrument, position.since, end, quantity, at_fx, cost, basis)
     )
 
 
@@ -172,6 +169,9 @@ def _write_base_cash(books: Books, position: Position) -> None:
 def _write_pool(books: Books, position: Position) -> None:
     held = _held(position)
     if not held or position.is_base_cash:
+        return
+    if len(held) == 1 and len(position.pool.lots) == 1:  # the common case
+        _write_lot(books, next(iter(held)), position.pool.lots[0], position.pool.lots[0].quantity)
         return
     rows: dict[tuple[Location, str], tuple[Lot, Decimal, Decimal | None]] = {}
     for lot, place, units in position.pool.assign(held):

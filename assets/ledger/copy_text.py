@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, get_type_hints
 
 NULL = r"\N"
+TIMES_REMEMBERED = 100_000  # a day has 86,400 seconds
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 Column = Sequence[Any]
@@ -66,7 +67,8 @@ class CopyText:
 
     def forget(self) -> None:
         """Forget the instants: there are as many as transactions."""
-        self._times = _Remembered(str)
+        if len(self._times) > TIMES_REMEMBERED:
+            self._times = _Remembered(str)
         self._moments = _Remembered(self._moment)
 
     def _day(self, column: Column) -> Sequence[str]:

@@ -113,7 +113,10 @@ class _UserLedger:
         if self.clock.day != date.min:
             self._close()
         while True:
-            due = min((books.agenda[0][0] for books in self.all_books if books.agenda), default=day)
+            due = day
+            for books in self.all_books:
+                if books.agenda and books.agenda[0][0] < due:
+                    due = books.agenda[0][0]
             if due >= day:
                 break
             self.clock.open(due)

@@ -209,7 +209,7 @@ class Holdings(Postings):
         if proceeds is None and any(part.is_counted and not part.is_missing and not part.is_short for part in parts):
             proceeds = total(part.cost for part in parts if part.cost is not None)
         merged = merge_parts(parts)
-        units = total(part.quantity for part in merged)
+        units = total(part.quantity for part in merged) if len(merged) > 1 else ONE  # one part takes all of it
         if sale_fx is None:
             sale_fx = self.quote_rate(instrument)
         price_gain = currency_gain = ZERO
@@ -242,6 +242,12 @@ class Holdings(Postings):
         while position.incoming and position.quantity < quantity:
             position.incoming.pop(0)()
         self.about(event_id, source)
+
+    def release_positions(self) -> None:
+        """Let go of what was held, once the results are taken: siblings know each other, which keeps them in memory."""
+        for position in self.positions.values():
+            position.siblings.clear()
+        self.positions.clear()
 
     # -- details ---------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ fields of every result row stand in the order of the table's columns, so that a 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Context, Decimal
+from functools import cache
 from typing import NamedTuple
 
 ZERO = Decimal(0)
@@ -39,11 +40,13 @@ MEASURE_SIGN = {
 }
 
 
+@cache  # asked for with each transaction; there are only so many days
 def end_of_day(day: date) -> datetime:
     """The last instant of a UTC day, at which daily rows are valued."""
     return datetime.combine(day, time.max, tzinfo=UTC)
 
 
+@cache  # asked for several times with each transaction
 def is_fiat(instrument_id: str) -> bool:
     """Whether the instrument is government money, held as cash."""
     return instrument_id.startswith("fiat:")

@@ -172,6 +172,10 @@ class PriceBook:
         rate = self.rate(series.currency, base, at, depth + 1)
         return None if rate is None else price * rate
 
+    def pair_series(self, currency: str, base: str) -> Series | None:
+        """The points of a pair of currencies as they were given, None if there are none of it this way round."""
+        return self._rates.get((currency, base))
+
     def _pair(self, currency: str, base: str, at: datetime) -> Decimal | None:
         series = self._rates.get((currency, base))
         rate = None if series is None else series.last(at)
@@ -194,6 +198,7 @@ class Valuation:
         self.base = base
         self._known_from: dict[str, datetime | None] = {}
         self._quotes: dict[str, str | None] = {}
+        self._pairs: dict[str, Series | None] = {}
 
     def quote(self, instrument_id: str) -> str | None:
         """The currency in which the instrument is priced."""
@@ -209,7 +214,13 @@ class Valuation:
 
     def rate(self, currency: str, at: datetime) -> Decimal | None:
         """Base currency for one unit of a currency, which may be any instrument."""
-        return ONE if currency == self.base else self.book.rate(currency, self.base, at)
+        if currency == self.base:
+            return ONE
+        if currency not in self._pairs:
+            self._pairs[currency] = self.book.pair_series(currency, self.base) if is_fiat(currency) else None
+        pair = self._pairs[currency]
+        rate = None if pair is None else pair.last(at)  # the common case, and the first that the book would try
+        return self.book.rate(currency, self.base, at) if rate is None else rate
 
     def unit_value(self, instrument_id: str, at: datetime) -> Decimal | None:
         """Base currency for one unit of the instrument, or None if a price or a rate is missing."""

@@ -72,15 +72,15 @@ def buy(books: Books, t: Transaction) -> None:
     """Money out, units in at amount + fee + tax."""
     currency = t.currency or books.base
     amount = t.gross_amount() or ZERO
-    fee, tax = t.fee or ZERO, t.tax or ZERO
+    fee, tax, charged_in = t.fee or ZERO, t.tax or ZERO, t.charged_in
     rate = money_rate(books, t)
     received, paid, other_fee = t.quantity, amount + tax, ZERO
     gross = None if rate is None else amount * rate
     fee_base = None if rate is None else fee * rate
-    if fee and t.charged_in == t.instrument_id:
+    if fee and charged_in == t.instrument_id:
         received -= fee
         fee_base = None if gross is None else gross * fee / t.quantity
-    elif fee and t.charged_in == currency:
+    elif fee and charged_in == currency:
         paid += fee
     elif fee:
         fee_base = other_fee = third_fee(books, t, fee)

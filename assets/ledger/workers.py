@@ -74,8 +74,8 @@ def _started(conninfo: str, parts: int, frames: "Queue[Frame]") -> Iterator[None
             receivers[-1].start()
             order = {"database": conninfo, "number": number, "parts": parts}
             assert process.stdin is not None  # noqa: S101 (it is a pipe)
-            process.stdin.write(json.dumps(order).encode() + b"\n")
-            process.stdin.close()
+            with suppress(BrokenPipeError), process.stdin:  # one that has ended already is noticed by its receiver
+                process.stdin.write(json.dumps(order).encode() + b"\n")
         yield
     finally:
         for process in processes:
