@@ -124,7 +124,9 @@ def test_effects_add_up_to_the_lead_over_the_benchmark(url: str) -> None:
     for portfolio_id, period, twr, effects, benchmark in found:
         assert effects == pytest.approx(twr - benchmark, abs=1e-9), (portfolio_id, period)
     # the benchmark in EUR, from the close of the 3rd to that of the 10th
-    assert dict((p, b) for p, period, *_, b in found if period == "7d")["mixed"] == pytest.approx((107 / 1.10) / (102 / 1.11) - 1)
+    assert dict((p, b) for p, period, *_, b in found if period == "7d")["mixed"] == pytest.approx(
+        (107 / 1.10) / (102 / 1.11) - 1
+    )
 
 
 def test_before_the_benchmarks_second_price_there_are_no_effects(url: str) -> None:
