@@ -11,6 +11,7 @@ All functions that call each other must stand in one file: numba's cache knows o
 """
 
 import sys
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from types import FunctionType
@@ -20,16 +21,20 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 # steps of a loop that the interpreter takes in about the time of importing numba, at 3 microseconds each
 WORTH_COMPILING = 200_000
+_steps_asked: Counter[str] = Counter()
 
 
 def kernel(function: Kernel, steps: int) -> Kernel:
     """The function itself for a small number of loop steps, else its compiled form.
 
+    Steps add up over the calls: much work that comes in small parts is much work.
+
     Args:
         function: of a kernel module.
         steps: how many elements its loops go over.
     """
-    if steps < WORTH_COMPILING:
+    _steps_asked[function.__module__] += steps
+    if _steps_asked[function.__module__] < WORTH_COMPILING:
         return function
     compiled: Kernel = compiled_functions(function.__module__)[function.__name__]
     return compiled

@@ -10,27 +10,49 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from assets.performance import numeric_kernel
+from assets.performance.compiled import kernel
 from assets.performance.compute import day_number
 from assets.performance.holdings import CASH_CLASS, Classes, Holdings
 from assets.performance.measures import Floats, Integers
-from assets.performance.series import FLAGS, NUMBERS, DailySeries, check_days
+from assets.performance.series import FLAGS, DailySeries, check_days
 from assets.warehouse.database import Connection, read_frame
 
 DAILY_TABLE = "intermediate.int_all_days"
 
 _EPOCH = "date '1970-01-01'"
+# amounts that are zero on most days are read for the other days only
+_RARE = ("inflow_base", "outflow_base", "realized_pnl_base", "income_base", "fees_base", "taxes_base")
+_DENSE = ("value_base", "unrealized_change_base", "currency_effect_base", "usd_rate")
+_RATES = ("twr_return", "risk_free_rate")
+
+
+def _packed(numbers: str) -> str:
+    return f"string_agg({numbers}, '' order by valuation_date)"
+
+
+def _numeric(name: str) -> str:
+    return f"numeric_send(coalesce({name}::numeric, 'NaN'))"
+
+
+_HAS_RARE = f"filter (where ({' and '.join(f'{name} = 0' for name in _RARE)}) is not true)"
+_RARE_DAY = " || ".join([f"numeric_send((valuation_date - {_EPOCH})::numeric)", *map(_numeric, _RARE)])
+#: a bit for each of `FLAGS`
+_MARKS = """int2send((
+    coalesce(is_complete, false)::int + 2 * coalesce(is_market_day, false)::int
+    + 4 * coalesce(trades_daily, false)::int + 8 * coalesce(flow_basis = 'observed', false)::int
+)::smallint)"""
+# One row a portfolio, its days packed: the driver takes a microsecond for each row of a table, and a number costs less
+# to send as it is than as text or as a double.
 _DAILY = f"""
-    select portfolio_id, valuation_date - {_EPOCH}, {", ".join(NUMBERS)},
-        coalesce(is_complete, false)::int, coalesce(is_market_day, false)::int, coalesce(trades_daily, false)::int,
-        coalesce(flow_basis = 'observed', false)::int
+    select portfolio_id, min(valuation_date) - {_EPOCH}, max(valuation_date) - {_EPOCH}, count(*),
+        {_packed(_RARE_DAY)} {_HAS_RARE},
+        {_packed(_MARKS)},
+        {", ".join(_packed(f"float8send(coalesce({name}::float8, 'NaN'))") for name in _RATES)},
+        {", ".join(_packed(_numeric(name)) for name in _DENSE)}
     from {DAILY_TABLE} where portfolio_id = any(%s) and valuation_date <= %s
+    group by portfolio_id
 """
-_DAILY_SCHEMA: dict[str, type[pl.DataType]] = {
-    "portfolio_id": pl.String,
-    "day": pl.Int64,
-    **dict.fromkeys(NUMBERS, pl.Float64),
-    **dict.fromkeys(FLAGS, pl.Int64),
-}
 _POSITIONS = f"""
     select portfolio_id, instrument_id, valid_from - {_EPOCH}, valid_to - {_EPOCH}, quantity, coalesce(cost_base, 0)
     from intermediate.ledger_positions where portfolio_id = any(%s) and valid_from <= %s
@@ -140,23 +162,45 @@ class Reference:
 
 
 def read_series(conn: Connection, portfolio_ids: Sequence[str], as_of_date: date) -> DailySeries:
-    """The daily rows of these portfolios up to `as_of_date`, in the order of the portfolios given."""
-    frame = read_frame(conn, _DAILY, [list(portfolio_ids), as_of_date], _DAILY_SCHEMA)
-    return series_from_frame(frame, portfolio_ids)
+    """The daily rows of these portfolios up to `as_of_date`, in the order of the portfolios given.
+
+    Raises:
+        DailySeriesError: a portfolio's days are not consecutive, or it has none.
+    """
+    with conn.cursor(binary=True) as cursor:
+        found = {row[0]: row[1:] for row in cursor.execute(_DAILY.encode(), [list(portfolio_ids), as_of_date])}
+    check_days({name: row[:3] for name, row in found.items()}, portfolio_ids)
+    first_days, _, days, rare, marks, *packed = zip(*(found[name] for name in portfolio_ids), strict=True)
+    first_day = np.array(first_days, dtype=np.int64)
+    offsets = np.concatenate([[0], np.cumsum(days, dtype=np.int64)])
+    columns = dict(zip((*_RATES, *_DENSE), packed, strict=True))
+    numbers = {name: np.frombuffer(b"".join(columns[name]), ">f8").astype(np.float64) for name in _RATES}
+    numbers |= {name: _decoded([b"".join(columns[name])])[0] for name in _DENSE}
+    numbers |= _rare([block or b"" for block in rare], offsets, first_day)
+    marked = np.frombuffer(b"".join(marks), ">i2")
+    flags = {name: np.asarray(marked & (1 << bit)) != 0 for bit, name in enumerate(FLAGS)}
+    return DailySeries(list(portfolio_ids), offsets, first_day, numbers, flags)
 
 
-def series_from_frame(frame: pl.DataFrame, portfolio_ids: Sequence[str]) -> DailySeries:
-    """Lay out rows (`portfolio_id`, `day`, the columns of `NUMBERS` and `FLAGS`) by portfolio and day."""
-    frame = frame.join(_ranks(portfolio_ids), on="portfolio_id").sort("owner", "day")
-    days = frame["day"].to_numpy()
-    offsets = _offsets(frame["owner"], len(portfolio_ids))
-    numbers = {
-        name: np.ascontiguousarray(frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy()) for name in NUMBERS
-    }
-    flags = {name: np.ascontiguousarray(frame[name].to_numpy() != 0) for name in FLAGS}
-    series = DailySeries(list(portfolio_ids), offsets, days[offsets[:-1]], numbers, flags)
-    check_days(series, days)
-    return series
+def _rare(blocks: Sequence[bytes], offsets: Integers, first_day: Integers) -> dict[str, Floats]:
+    """The columns of `_RARE`, zero on the days that were not sent; a day's number stands before its amounts."""
+    width = 1 + len(_RARE)
+    decoded, counts = _decoded(blocks)
+    rows = decoded.reshape(-1, width)
+    place = rows[:, 0].astype(np.int64) + np.repeat(offsets[:-1] - first_day, counts // width)
+    numbers = {name: np.zeros(int(offsets[-1])) for name in _RARE}
+    for column, name in enumerate(_RARE, start=1):
+        numbers[name][place] = rows[:, column]
+    return numbers
+
+
+def _decoded(blocks: Sequence[bytes]) -> tuple[Floats, Integers]:
+    """The packed numerics of all blocks, and how many each holds."""
+    fields = np.frombuffer(b"".join(blocks), ">i2").astype(np.int16)
+    ends = np.cumsum([len(block) // 2 for block in blocks], dtype=np.int64)
+    numbers, counts = np.empty(len(fields) // 4), np.empty(len(blocks), dtype=np.int64)
+    found = kernel(numeric_kernel.decode_numerics, len(numbers))(fields, ends, numbers, counts)
+    return numbers[:found], counts
 
 
 def read_reference(conn: Connection, as_of_date: date) -> Reference:

@@ -3,7 +3,7 @@
 Belongs here: the layout of portfolio_daily in memory. Must not be here: what is computed from it, SQL.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,26 +54,24 @@ class DailySeries:
         return self.first_day + np.diff(self.offsets) - 1
 
 
-def check_days(series: DailySeries, days: Integers) -> None:
-    """Refuse a series in which some portfolio's days are not consecutive.
+def check_days(spans: Mapping[str, tuple[int, int, int]], portfolio_ids: Sequence[str]) -> None:
+    """Refuse a portfolio whose days are not consecutive.
 
     Args:
-        series: the rows.
-        days: (rows,) day numbers.
+        spans: portfolio -> first day number, last day number, number of rows.
+        portfolio_ids: those that must be there.
 
     Raises:
-        DailySeriesError: names the first such portfolio and day.
+        DailySeriesError: names the first such portfolio and its days.
     """
-    lengths = np.diff(series.offsets)
-    expected = np.repeat(series.first_day - series.offsets[:-1], lengths) + np.arange(len(days))
-    wrong = np.flatnonzero(days != expected)
-    if len(wrong):
-        portfolio = int(np.searchsorted(series.offsets, wrong[0], side="right")) - 1
-        found, wanted = np.datetime64(int(days[wrong[0]]), "D"), np.datetime64(int(expected[wrong[0]]), "D")
-        raise DailySeriesError(
-            f"portfolio_daily of {series.portfolio_ids[portfolio]} has {found} where {wanted} is expected: each day "
-            "from inception to the as-of date must be there exactly once; rebuild build.portfolio_daily"
-        )
+    for portfolio_id in portfolio_ids:
+        first, last, rows = spans.get(portfolio_id, (0, -1, 0))
+        if rows == 0 or rows != last - first + 1:
+            days = f"{np.datetime64(first, 'D')} to {np.datetime64(last, 'D')}" if rows else "no day"
+            raise DailySeriesError(
+                f"portfolio_daily of {portfolio_id} has {rows} rows for {days}: each day from inception to the as-of "
+                "date must be there exactly once; rebuild build.portfolio_daily"
+            )
 
 
 @dataclass(frozen=True)

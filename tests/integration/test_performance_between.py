@@ -16,8 +16,10 @@ import pytest
 from psycopg.rows import dict_row
 
 import assets.publication
+from assets.performance import compiled
 from assets.performance.compute import day_number, performance_rows
-from assets.performance.series import AMOUNTS
+from assets.performance.loading import read_series
+from assets.performance.series import AMOUNTS, FLAGS, NUMBERS
 from assets.performance.store import rows_frame, run_performance
 from assets.warehouse.database import Connection, connect, copy_frame
 from assets.warehouse.migrate import migrate
@@ -291,6 +293,30 @@ OTHER_TABLES = """
     create table intermediate.int_instrument_returns (
         base_currency text, instrument_id text, valuation_date date, daily_return double precision);
 """
+
+
+@pytest.mark.parametrize("worth_compiling", [0, 10**9])
+def test_daily_rows_are_read_as_the_server_casts_them(
+    database: Connection, worth_compiling: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "WORTH_COMPILING", worth_compiling)
+    names = [f"p{seed:04d}" for seed in range(8)]
+    load(database, pl.concat([random_portfolio(seed, 50 + seed) for seed in range(8)]), "build")
+    database.execute("update build.portfolio_daily set value_base = value_base * 1.23456789012345678901e14")
+    database.execute(
+        "update build.portfolio_daily set fees_base = null where portfolio_id = 'p0003' and random() < 0.5"
+    )
+    series = read_series(database, names[::-1], FIRST + timedelta(999))
+    assert series.portfolio_ids == names[::-1]
+    for name in (*NUMBERS, *FLAGS):
+        column = "flow_basis = 'observed'" if name == "is_observed" else name
+        expected = database.execute(
+            f"select ({column})::{'boolean' if name in FLAGS else 'float8'} from build.portfolio_daily"
+            " order by portfolio_id desc, valuation_date"
+        ).fetchall()
+        found = series.flags[name] if name in FLAGS else series.numbers[name]
+        wanted = np.array([value for (value,) in expected], dtype=np.bool_ if name in FLAGS else np.float64)
+        np.testing.assert_allclose(found, wanted, rtol=3e-16, err_msg=name)
 
 
 def test_run_performance_writes_every_period(database: Connection) -> None:

@@ -7,7 +7,6 @@ import numpy as np
 import polars as pl
 
 from assets.performance.compute import day_number
-from assets.performance.loading import series_from_frame
 from assets.performance.series import FLAGS, NUMBERS, DailySeries
 
 
@@ -30,6 +29,16 @@ def daily_rows(
 def daily_series(frame: pl.DataFrame) -> DailySeries:
     """The series of a frame of rows, its portfolios in order of name."""
     return series_from_frame(frame, sorted(set(frame["portfolio_id"])))
+
+
+def series_from_frame(frame: pl.DataFrame, portfolio_ids: list[str]) -> DailySeries:
+    """Lay out rows (`portfolio_id`, `day`, the columns of `NUMBERS` and `FLAGS`) by portfolio and day."""
+    rank = pl.DataFrame({"portfolio_id": portfolio_ids, "rank": range(len(portfolio_ids))})
+    frame = frame.join(rank, on="portfolio_id").sort("rank", "day")
+    offsets = np.searchsorted(frame["rank"].to_numpy(), np.arange(len(portfolio_ids) + 1)).astype(np.int64)
+    numbers = {name: frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy().copy() for name in NUMBERS}
+    flags = {name: frame[name].to_numpy() != 0 for name in FLAGS}
+    return DailySeries(portfolio_ids, offsets, frame["day"].to_numpy()[offsets[:-1]], numbers, flags)
 
 
 def _repeat(value: Any, count: int) -> Any:

@@ -7,11 +7,10 @@ import polars as pl
 import pytest
 
 from assets.performance.compute import day_number, performance_rows
-from assets.performance.loading import series_from_frame
 from assets.performance.periods import first_day
-from assets.performance.series import DailySeriesError
+from assets.performance.series import DailySeriesError, check_days
 from assets.performance.store import standard_periods
-from tests.unit.performance.daily import daily_rows, daily_series
+from tests.unit.performance.daily import daily_rows, daily_series, series_from_frame
 
 AS_OF = date(2024, 3, 31)
 
@@ -51,14 +50,18 @@ def test_rows_may_come_in_any_order() -> None:
     assert rows.measures["twr"].value[0] == pytest.approx(1.01 * 1.02 * 1.03 - 1, abs=1e-14)
 
 
-@pytest.mark.parametrize("fault", ["gap", "double"])
-def test_a_gap_or_a_double_day_is_refused(fault: str) -> None:
-    frame = two_portfolios()
-    day = day_number(AS_OF - timedelta(1))
-    is_it = (pl.col("portfolio_id") == "q") & (pl.col("day") == day)
-    broken = frame.filter(~is_it) if fault == "gap" else pl.concat([frame, frame.filter(is_it)])
-    with pytest.raises(DailySeriesError, match="portfolio_daily of q has 2024-03-3"):
-        daily_series(broken)
+@pytest.mark.parametrize("rows", [3, 5])
+def test_a_gap_or_a_double_day_is_refused(rows: int) -> None:
+    last = day_number(AS_OF)
+    spans = {"p": (last - 9, last, 10), "q": (last - 3, last, rows)}
+    with pytest.raises(DailySeriesError, match=f"portfolio_daily of q has {rows} rows for 2024-03-28 to 2024-03-31"):
+        check_days(spans, ["p", "q"])
+    check_days(spans, ["p"])
+
+
+def test_a_portfolio_without_days_is_refused() -> None:
+    with pytest.raises(DailySeriesError, match="portfolio_daily of q has 0 rows for no day"):
+        check_days({}, ["q"])
 
 
 def test_a_short_history_begins_at_inception() -> None:
