@@ -211,7 +211,7 @@ MART_GATES: tuple[Gate, ...] = (
             where measured.start_value_base > 0 and measured.max_drawdown > -1
               and abs(measured.modified_dietz - measured.twr) > 1e-9 * (1 + abs(measured.twr))
               and not exists (
-                  select 1 from build.cash_flows as flows
+                  select 1 from intermediate.ledger_flows as flows
                   where flows.portfolio_id = measured.portfolio_id
                     and flows.flow_date between measured.period_start and measured.period_end)
             order by measured.portfolio_id, measured.period_type""",

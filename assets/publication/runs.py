@@ -126,8 +126,8 @@ def choose_scope(conn: Connection) -> int:
     The whole history is computed where settings or the product's own code differ, where the as-of went back, and where
     the ledger's stored results are not those of the last publication. Otherwise the first day that may differ is the
     month of the earliest changed price, or the day after the last published one; the ledger lowers it further when its
-    results differ on an earlier day. It runs where a transaction, a balance or a past price differs, or where a
-    holding had no price yet (its first price makes a flow).
+    results differ on an earlier day. It runs where a transaction, a balance or a past price differs, where a holding had
+    no price yet (its first price makes a flow), and after a moment within a day.
 
     A portfolio with a difference takes all portfolios of its user along: they are compared with each other, and
     transfers go between them.
@@ -155,7 +155,9 @@ compared as (
         -- the last published day is computed again unless it was closed
         (published.cutoff_at + interval '1 microsecond')::date as next_date,
         run.as_of_date,
-        coalesce(last_day.incomplete_reason like '%%missing%%', false) as lacked_price
+        -- a bare date is valued at the close of its day, which was still to come
+        coalesce(last_day.incomplete_reason like '%%missing%%', false)
+            or (published.cutoff_at + interval '1 microsecond')::time <> '00:00' as was_open
     from intermediate.int_portfolio_fingerprints as prints
     cross join run
     left join ops.published_inputs as published on true
@@ -169,7 +171,7 @@ judged as (
     select
         compared.*,
         not continues or has_new_events or has_new_analysis or changed_from is not null as differs,
-        not continues or has_new_events or changed_from is not null or lacked_price as wants_ledger
+        not continues or has_new_events or changed_from is not null or was_open as wants_ledger
     from compared
 ),
 users as (

@@ -88,7 +88,10 @@ def test_days_go_on_from_what_is_published(
     def step(as_of: str) -> None:
         outcome = run(folder.write(), database_url, tmp_path / "home", as_of)
         assert outcome.exit_code == 0, outcome.messages
-        assert outcome.summary["held_portfolios"] == []
+        assert outcome.summary["held_portfolios"] == [], rows(
+            database_url,
+            "select check_name, portfolio_id, first_offenders from quality.check_results where not passed and severity = 'error'",
+        )
 
     step("2024-01-20")
     assert _scope(database_url)["trader"] == (None, True)

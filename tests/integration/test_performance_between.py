@@ -43,6 +43,7 @@ def database(module_database_url: str) -> Iterator[Connection]:
     with connect(module_database_url, autocommit=True) as connection:
         for schema in ("marts", "build"):
             connection.execute(f"create table {schema}.portfolio_daily ({DAILY_COLUMNS})")
+        connection.execute("create view intermediate.int_all_days as select * from build.portfolio_daily")
         connection.execute(FUNCTION_FILE.read_text(encoding="utf-8").encode())
         yield connection
 
