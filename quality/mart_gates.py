@@ -9,6 +9,13 @@ CENT = "0.01"
 #: Share of the published value that may lose its price in one run before prices as a whole are held unsound.
 VALUE_LOST_LIMIT = "0.20"
 
+#: Where the day's identity is broken already, that is what there is to say.
+IDENTITY_HOLDS = """not exists (
+    select 1 from quality.check_results as results
+    inner join ops.current_run on results.run_id = current_run.run_id
+    where results.check_name = 'identity_residual' and not results.passed
+      and results.portfolio_id = measured.portfolio_id)"""
+
 MART_GATES: tuple[Gate, ...] = (
     Gate(
         name="identity_residual",
@@ -233,8 +240,9 @@ MART_GATES: tuple[Gate, ...] = (
                    || round(coalesce(summed.gain_base, 0), 4) || ' of ' || round(measured.absolute_gain_base, 4)
             from build.portfolio_performance as measured
             left join summed using (portfolio_id, period_type)
-            where abs(coalesce(summed.contribution, 0) - measured.twr) > 1e-9 * (1 + abs(measured.twr))
-               or abs(coalesce(summed.gain_base, 0) - measured.absolute_gain_base) > {CENT}
+            where (abs(coalesce(summed.contribution, 0) - measured.twr) > 1e-9 * (1 + abs(measured.twr))
+                   or abs(coalesce(summed.gain_base, 0) - measured.absolute_gain_base) > {CENT})
+              and {IDENTITY_HOLDS}
             order by measured.portfolio_id, measured.period_type""",
     ),
     Gate(
@@ -245,7 +253,7 @@ MART_GATES: tuple[Gate, ...] = (
         threshold="1e-9, relative to 1 + the returns",
         description="Allocation, selection and interaction add up to the TWR less the benchmark's return.",
         next_step="Report it with the portfolio's transactions: weights and daily returns disagree.",
-        offenders="""
+        offenders=f"""
             with summed as (
                 select portfolio_id, period_type, sum(allocation + selection + interaction) as effects,
                        max(benchmark_return) as benchmark_return
@@ -255,6 +263,7 @@ MART_GATES: tuple[Gate, ...] = (
             from summed inner join build.portfolio_performance as measured using (portfolio_id, period_type)
             where abs(summed.effects - (measured.twr - summed.benchmark_return))
                   > 1e-9 * (1 + abs(measured.twr) + abs(summed.benchmark_return))
+              and {IDENTITY_HOLDS}
             order by portfolio_id, summed.period_type""",
     ),
     Gate(
