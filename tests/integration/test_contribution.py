@@ -157,7 +157,7 @@ def test_the_gates_see_what_does_not_add_up(url: str, gate: str, damage: str) ->
     with connect(url) as connection:
         assert all(result.passed for result in evaluate(connection, asked))
         if gate == "dietz_agrees_with_twr":
-            connection.execute("delete from build.cash_flows")
+            connection.execute("delete from intermediate.ledger_flows")
             connection.execute("update build.portfolio_performance set start_value_base = 1")
         connection.execute(damage)
         failed = [result for result in evaluate(connection, asked) if not result.passed]
