@@ -86,7 +86,8 @@ LEDGER_GATES: tuple[Gate, ...] = (
         description="Each split has a price on its day: units change at once, a carried price does not.",
         next_step="Add a price of that day; until the next price the value is off by the split's ratio.",
         offenders="""
-            select entries.portfolio_id, entries.instrument_id, entries.quantity || ' for 1 on ' || entries.executed_date
+            select entries.portfolio_id, entries.instrument_id,
+                   entries.quantity || ' for 1 on ' || entries.executed_date
             from intermediate.ledger_transactions as entries
             inner join ops.run_scope using (portfolio_id)
             inner join intermediate.int_instruments as instruments using (instrument_id)

@@ -126,8 +126,8 @@ def choose_scope(conn: Connection) -> int:
     The whole history is computed where settings or the product's own code differ, where the as-of went back, and where
     the ledger's stored results are not those of the last publication. Otherwise the first day that may differ is the
     month of the earliest changed price, or the day after the last published one; the ledger lowers it further when its
-    results differ on an earlier day. It runs where a transaction, a balance or a past price differs, where a holding had
-    no price yet (its first price makes a flow), and after a moment within a day.
+    results differ on an earlier day. It runs where a transaction, a balance or a past price differs, where a holding
+    had no price yet (its first price makes a flow), and after a moment within a day.
 
     A portfolio with a difference takes all portfolios of its user along: they are compared with each other, and
     transfers go between them.

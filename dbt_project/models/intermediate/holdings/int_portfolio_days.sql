@@ -37,6 +37,17 @@ days as (
 
 ),
 
+computed_entries as (
+
+    select entries.*
+    from {{ source('ledger', 'ledger_entries') }} as entries
+    inner join {{ source('ops', 'run_scope') }} as scope
+        on
+            entries.portfolio_id = scope.portfolio_id
+            and entries.entry_date >= coalesce(scope.from_date, '-infinity')
+
+),
+
 entries as (
 
     select
@@ -53,9 +64,7 @@ entries as (
         sum(amount_base) filter (where measure = 'realized_currency') as realized_currency_base,
         sum(amount_base) filter (where measure = 'carried_price') as carried_price_base,
         sum(amount_base) filter (where measure = 'carried_currency') as carried_currency_base
-    from {{ source('ledger', 'ledger_entries') }}
-    inner join {{ source('ops', 'run_scope') }} as scope using (portfolio_id)
-    where scope.from_date is null or entry_date >= scope.from_date
+    from computed_entries
     group by portfolio_id, entry_date
 
 )

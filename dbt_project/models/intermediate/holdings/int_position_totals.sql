@@ -66,20 +66,23 @@ totals as (
         scope.portfolio_id,
         by_day.*
     from scope
-    cross join lateral (
-        select
-            held.valuation_date,
-            {{ position_sums() }}
-        from positions
-        inner join {{ ref('int_instruments') }} as instruments on positions.instrument_id = instruments.instrument_id
-        inner join {{ ref('int_price_base') }} as held
-            on
-                positions.instrument_id = held.instrument_id
-                and positions.base_currency = held.base_currency
-                and held.valuation_date between positions.first_date and positions.last_date
-        where positions.portfolio_id = scope.portfolio_id
-        group by held.valuation_date
-    ) as by_day
+    cross join
+        lateral (
+            select
+                held.valuation_date,
+                {{ position_sums() }}
+            from positions
+            inner join
+                {{ ref('int_instruments') }} as instruments
+                on positions.instrument_id = instruments.instrument_id
+            inner join {{ ref('int_price_base') }} as held
+                on
+                    positions.instrument_id = held.instrument_id
+                    and positions.base_currency = held.base_currency
+                    and held.valuation_date between positions.first_date and positions.last_date
+            where positions.portfolio_id = scope.portfolio_id
+            group by held.valuation_date
+        ) as by_day
     where not scope.is_short
     union all
     select
