@@ -18,6 +18,10 @@ from assets.publication.mart_specs import MartSpec
 from assets.publication.tables import ensure_month_partitions
 
 
+#: Changed rows from which on a mart is analysed: the next run comes before autovacuum does.
+ANALYSED_ROWS = 10_000
+
+
 @dataclass(frozen=True)
 class Publication:
     """What one publication did. `publication_id` is None when nothing had changed."""
@@ -49,6 +53,8 @@ def publish(conn: psycopg.Connection, run_id: str, specs: Sequence[MartSpec], in
     for spec in specs:
         ensure_month_partitions(conn, spec)
         closed, opened = _carry_over(conn, spec, publication_id)
+        if max(closed, opened) > ANALYSED_ROWS:
+            conn.execute(sql.SQL("analyze {}").format(sql.Identifier("history", spec.name)))
         changed[spec.name] = max(closed, opened)
         rows[spec.name] = rows.get(spec.name, 0) + opened - closed
     counted = sum(changed[spec.name] for spec in specs if spec.is_counted)
