@@ -17,7 +17,6 @@ from psycopg import sql
 from assets.publication.mart_specs import MartSpec
 from assets.publication.tables import ensure_month_partitions
 
-
 #: Changed rows from which on a mart is analysed: the next run comes before autovacuum does.
 ANALYSED_ROWS = 10_000
 
