@@ -133,7 +133,8 @@ def encode_aggregate3(calls: Sequence[Call]) -> bytes:
     Raises:
         ValueError: a target is no address.
     """
-    heads, tails = [], []
+    heads: list[bytes] = []
+    tails: list[bytes] = []
     position = WORD * len(calls)
     for target, data, is_failure_allowed in calls:
         size = len(data)
