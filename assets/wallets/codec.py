@@ -212,7 +212,9 @@ def decode_uint(data: bytes, bits: int = 256) -> int:
         NoAnswerError: 0 bytes.
         MalformedError: not 32 bytes, or more than `bits` bits.
     """
-    number = int.from_bytes(_word(data, f"uint{bits}"))
+    if len(data) != WORD:
+        _refuse_word(data, f"uint{bits}")
+    number = int.from_bytes(data)
     if number >> bits:
         raise MalformedError(f"uint{bits}", 0, f"at most {bits} bits", f"{number.bit_length()}")
     return number
@@ -225,7 +227,9 @@ def decode_int(data: bytes, bits: int = 256) -> int:
         NoAnswerError: 0 bytes.
         MalformedError: not 32 bytes, or a number beyond `bits` bits.
     """
-    number = int.from_bytes(_word(data, f"int{bits}"), signed=True)
+    if len(data) != WORD:
+        _refuse_word(data, f"int{bits}")
+    number = int.from_bytes(data, signed=True)
     if not -(1 << bits - 1) <= number < 1 << bits - 1:
         raise MalformedError(f"int{bits}", 0, f"a number of {bits} bits, sign extended", data.hex())
     return number
@@ -238,7 +242,9 @@ def decode_bool(data: bytes) -> bool:
         NoAnswerError: 0 bytes.
         MalformedError: anything else.
     """
-    number = int.from_bytes(_word(data, "bool"))
+    if len(data) != WORD:
+        _refuse_word(data, "bool")
+    number = int.from_bytes(data)
     if number > 1:
         raise MalformedError("bool", 0, "0 or 1", data.hex())
     return number == 1
@@ -251,10 +257,11 @@ def decode_address(data: bytes) -> str:
         NoAnswerError: 0 bytes.
         MalformedError: anything else.
     """
-    word = _word(data, "address")
-    if any(word[:12]):
-        raise MalformedError("address", 0, "12 zero bytes", word[:12].hex())
-    return "0x" + word[12:].hex()
+    if len(data) != WORD:
+        _refuse_word(data, "address")
+    if any(data[:12]):
+        raise MalformedError("address", 0, "12 zero bytes", data[:12].hex())
+    return "0x" + data[12:].hex()
 
 
 def decode_text(data: bytes) -> str:
@@ -292,9 +299,7 @@ def revert_reason(reverted: bytes) -> str:
     return f"reverted with {len(reverted)} bytes 0x{reverted[:36].hex()}"
 
 
-def _word(data: bytes, subject: str) -> bytes:
-    if len(data) == WORD:
-        return data
+def _refuse_word(data: bytes, subject: str) -> NoReturn:
     if not data:
         raise NoAnswerError(subject)
     raise MalformedError(subject, min(len(data), WORD), f"exactly {WORD} bytes", f"{len(data)}")
