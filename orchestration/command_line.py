@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from orchestration.chains_command import list_chains
 from orchestration.command_options import InputsOption
 from orchestration.command_options import fail as _fail
 from orchestration.command_options import inputs_folder as _inputs
@@ -27,6 +28,7 @@ db = typer.Typer(no_args_is_help=True, help="The database that Holdfast publishe
 app.add_typer(db, name="db")
 app.add_typer(export, name="export")
 app.command("import")(import_files)
+app.command("chains")(list_chains)
 
 UrlOption = Annotated[str | None, typer.Option(help="PostgreSQL >= 15; default HOLDFAST_DATABASE_URL, else embedded.")]
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 PREFIX = "HOLDFAST_"
 _PLAIN = frozenset({"DATABASE_URL", "HOME", "INPUTS", "SOURCES", "RPC_PUBLIC", "MAX_HEAD_AGE_SECONDS"})
@@ -29,7 +30,7 @@ class Settings:
         database_url: PostgreSQL of the owner's own, or None for the embedded server.
         inputs: the inputs folder of schedules and sensors, absolute, or None.
         sources: live sources that may be asked; None = all that the holdings need, () = files only, no network.
-        rpc_endpoints: chain (lower case) to its endpoints in order; they come before the public ones.
+        rpc_endpoints: chain (slug) to its endpoints in order; they come before the public ones.
         is_rpc_public: whether public endpoints may be asked too.
         max_head_age_seconds: how old a chain's head may be; None = 20 block times, at least 60 seconds.
         endpoints: source (lower case) to the scheme and host used instead of the provider's own hosts.
@@ -64,7 +65,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     }
     root = find_project_root()
     home, inputs = values.get("HOME"), values.get("INPUTS")
-    rpc_names = [name for name in values if name.startswith("RPC_") and name != "RPC_PUBLIC"]
+    rpc_slugs = _rpc_slugs(values)
     endpoint_names = [name for name in values if name.startswith("ENDPOINT_")]
     return Settings(
         home=_path(home) if home else root / ".holdfast",
@@ -72,15 +73,13 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         database_url=_database_url(values.get("DATABASE_URL")),
         inputs=_path(inputs) if inputs else None,
         sources=_sources(values.get("SOURCES")),
-        rpc_endpoints=MappingProxyType(
-            {name.removeprefix("RPC_").lower(): _urls(name, values[name]) for name in sorted(rpc_names)}
-        ),
+        rpc_endpoints=MappingProxyType({slug: _urls(name, values[name]) for name, slug in sorted(rpc_slugs.items())}),
         is_rpc_public=_boolean("RPC_PUBLIC", values.get("RPC_PUBLIC"), default=True),
         max_head_age_seconds=_seconds("MAX_HEAD_AGE_SECONDS", values.get("MAX_HEAD_AGE_SECONDS")),
         endpoints=MappingProxyType(
             {name.removeprefix("ENDPOINT_").lower(): _one_url(name, values[name]) for name in sorted(endpoint_names)}
         ),
-        unrecognised=tuple(sorted(PREFIX + name for name in set(values) - _PLAIN - {*rpc_names, *endpoint_names})),
+        unrecognised=tuple(sorted(PREFIX + name for name in set(values) - _PLAIN - {*rpc_slugs, *endpoint_names})),
     )
 
 
@@ -128,11 +127,42 @@ def _sources(value: str | None) -> tuple[str, ...] | None:
     return () if names == ("none",) else names
 
 
+def _rpc_slugs(values: Mapping[str, str]) -> dict[str, str]:
+    """Variables of known chains' endpoints and the chains' slugs; a mistyped chain's is left to `unrecognised`."""
+    names = [name for name in values if name.startswith("RPC_") and name != "RPC_PUBLIC"]
+    if not names:
+        return {}
+    from assets.registry.chains import chains
+
+    slugs = {f"RPC_{chain.variable}": slug for slug, chain in chains().items()}
+    return {name: slugs[name] for name in names if name in slugs}
+
+
 def _urls(name: str, value: str) -> tuple[str, ...]:
+    """The addresses in a variable; an error names the variable and the place in it, since they may hold keys."""
     urls = tuple(value.split())
-    if any(not url.startswith(("http://", "https://")) for url in urls):
-        raise SettingsError(f"{PREFIX}{name}: every endpoint must start with http:// or https://, separated by blanks.")
+    for position, url in enumerate(urls, start=1):
+        if problem := _problem_of(url):
+            place = f"endpoint {position} of {len(urls)}" if len(urls) > 1 else "its value"
+            raise SettingsError(
+                f"{PREFIX}{name}: {place} {problem}. Every endpoint must start with http:// or https:// and name a "
+                "host, as in https://host/path; several are separated by blanks."
+            )
     return urls
+
+
+def _problem_of(url: str) -> str | None:
+    """What is wrong with an address, in words that tell nothing of it but a scheme that we know."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:  # its text quotes the address
+        return "has a host or a port that cannot be read"
+    if parts.scheme in ("ws", "wss"):
+        return f"is a WebSocket ({parts.scheme}://), which is not asked: give the provider's https:// address"
+    if parts.scheme not in ("http", "https"):
+        return "has no scheme" if "://" not in url else "has a scheme that is not http or https"
+    return None if host else "names no host"
 
 
 def _one_url(name: str, value: str) -> str:

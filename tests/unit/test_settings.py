@@ -64,6 +64,12 @@ def test_sources_rpc_and_endpoints() -> None:
     assert settings.unrecognised == ()
 
 
+def test_endpoints_are_keyed_by_the_slug_of_their_chain() -> None:
+    settings = load_settings({"HOLDFAST_RPC_POLYGON_ZK_EVM": "https://a", "HOLDFAST_RPC_ETHERUM": "https://b"})
+    assert settings.rpc_endpoints == {"polygon-zk-evm": ("https://a",)}
+    assert settings.unrecognised == ("HOLDFAST_RPC_ETHERUM",)
+
+
 def test_a_mistyped_variable_is_reported() -> None:
     assert load_settings({"HOLDFAST_DATABSE_URL": "postgresql://x"}).unrecognised == ("HOLDFAST_DATABSE_URL",)
 
@@ -81,7 +87,13 @@ def test_short_scheme_is_lengthened_for_sqlalchemy() -> None:
         ("HOLDFAST_RPC_PUBLIC", "maybe", "expected 1 or 0"),
         ("HOLDFAST_MAX_HEAD_AGE_SECONDS", "-1", "at least 1"),
         ("HOLDFAST_MAX_HEAD_AGE_SECONDS", "1.5", "whole number"),
-        ("HOLDFAST_RPC_ETHEREUM", "wss://a", "http"),
+        ("HOLDFAST_RPC_ETHEREUM", "wss://hunter2/v2", r"its value is a WebSocket \(wss://\).*must start with http"),
+        ("HOLDFAST_RPC_ETHEREUM", "https://a host/hunter2", "endpoint 2 of 2 has no scheme"),
+        ("HOLDFAST_RPC_ETHEREUM", "https://a ftp://u:hunter2@b", "endpoint 2 of 2 has a scheme that is not http"),
+        ("HOLDFAST_RPC_ETHEREUM", "https:///hunter2", "its value names no host"),
+        ("HOLDFAST_RPC_ETHEREUM", "https://a:hunter2/", "cannot be read"),
+        ("HOLDFAST_RPC_ETHEREUM", "https://[hunter2", "cannot be read"),
+        ("HOLDFAST_RPC_ETHEREUM", "hunter2", "its value has no scheme"),
         ("HOLDFAST_ENDPOINT_ECB", "https://a https://b", "expected one URL, got 2"),
     ],
 )

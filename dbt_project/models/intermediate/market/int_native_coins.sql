@@ -10,7 +10,7 @@ from (
     ('eip155:1', 'ethereum', 'ETH', 'crypto:ETH'),
     ('eip155:10', 'optimism', 'ETH', 'crypto:ETH'),
     ('eip155:56', 'bsc', 'BNB', 'crypto:BNB'),
-    ('eip155:324', 'zksync', 'ETH', 'crypto:ETH'),
+    ('eip155:324', 'zk-sync', 'ETH', 'crypto:ETH'),
     ('eip155:8453', 'base', 'ETH', 'crypto:ETH'),
     ('eip155:42161', 'arbitrum', 'ETH', 'crypto:ETH'),
     ('eip155:59144', 'linea', 'ETH', 'crypto:ETH'),

@@ -1,0 +1,186 @@
+"""Reference data about chains: Multicall3, listed tokens, Aave v3 markets; reviewed files in `data`, read once.
+
+Belongs here: typed rows of those files, by chain. Must not be here: networks, prices, what a token may count for (a
+listed token is one worth asking about, not a trusted one). Chains themselves: assets/registry/chains.py. Economic coin
+of a chain: dbt's int_native_coins.
+"""
+
+import csv
+import gzip
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from assets.registry.chains import MULTICALL3_IMPOSTORS, chains, chains_by_id
+
+#: keccak256 of the runtime code of the real Multicall3 at 0xcA11bde05977b3631167028862bE2a173976CA11 (README of
+#: mds1/multicall3). At another address it was compiled otherwise (zk chains: another machine), and has another hash.
+MULTICALL3_CODE_HASH = "0xd5c15df687b16f2ff992fc8d767b4216323184a2bbc6ee2f9c398c318e770891"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A listed token. Its key is chain and address: 161 pairs of chain and symbol (in any case) occur more than once.
+
+    Attributes:
+        decimals: as listed, 0 for some; the chain's own answer counts.
+        bridge_group: the Superchain list's group of bridged tokens, a hint and no identity; None without one.
+        sources: the lists that name it.
+    """
+
+    chain: str
+    evm_id: int
+    address: str
+    symbol: str
+    name: str
+    decimals: int
+    bridge_group: str | None
+    sources: tuple[str, ...]
+
+    @property
+    def instrument_id(self) -> str:
+        """The CAIP-19 id."""
+        return f"eip155:{self.evm_id}/erc20:{self.address}"
+
+
+@dataclass(frozen=True, slots=True)
+class AaveReserve:
+    """One asset of an Aave v3 market: supplied is a balance of `a_token`, owed one of the debt token."""
+
+    symbol: str
+    decimals: int
+    underlying: str
+    a_token: str
+    variable_debt_token: str
+    price_oracle: str
+
+
+@dataclass(frozen=True, slots=True)
+class AaveMarket:
+    """One Aave v3 market; a chain may have several, with the same underlying in each."""
+
+    name: str
+    chain: str
+    pool: str
+    protocol_data_provider: str
+    oracle: str
+    collector: str
+    reserves: tuple[AaveReserve, ...]
+
+
+def multicall3_addresses(slug: str) -> tuple[str, ...]:
+    """Where Multicall3 may stand on a chain, best first; empty = none known. The code there is still to be checked.
+
+    On 13 chains the two lists name two addresses. Impostors are never among them.
+
+    Raises:
+        KeyError: there is no such chain.
+    """
+    chain = chains()[slug]
+    listed = (chain.multicall3_address, _deployments().get(chain.evm_id))
+    return tuple(dict.fromkeys(address for address in listed if address))
+
+
+def tokens(slug: str) -> tuple[Token, ...]:
+    """Listed tokens of a chain in the order of their addresses, without the mirrors of its native coin.
+
+    Raises:
+        KeyError: there is no such chain.
+    """
+    return _tokens().get(chains()[slug].evm_id, ())
+
+
+def native_mirrors(slug: str) -> frozenset[str]:
+    """Addresses of a chain whose `balanceOf` is the native balance once more: counting both would count it twice.
+
+    Raises:
+        KeyError: there is no such chain.
+    """
+    return _native_mirrors().get(chains()[slug].evm_id, frozenset())
+
+
+def aave_markets(slug: str) -> tuple[AaveMarket, ...]:
+    """Aave v3 markets of a chain with their reserves.
+
+    Raises:
+        KeyError: there is no such chain.
+    """
+    return _aave_markets().get(slug, ())
+
+
+@cache
+def _deployments() -> dict[int, str]:
+    rows = ((int(row["chain_id"]), row["address"]) for row in _rows("multicall3_deployments.csv"))
+    return {evm_id: address for evm_id, address in rows if evm_id not in MULTICALL3_IMPOSTORS}
+
+
+@cache
+def _native_mirrors() -> dict[int, frozenset[str]]:
+    found: dict[int, set[str]] = defaultdict(set)
+    for row in _rows("native_mirrors.csv"):
+        found[int(row["chain_id"])].add(row["address"])
+    return {evm_id: frozenset(addresses) for evm_id, addresses in found.items()}
+
+
+@cache
+def _tokens() -> dict[int, tuple[Token, ...]]:
+    """By EVM chain id; tokens of chains that are not in the chain list (one, Ellaism's 64) are left out."""
+    found: dict[int, list[Token]] = defaultdict(list)
+    known, mirrors = chains_by_id(), _native_mirrors()
+    for row in _rows("tokens.csv.gz"):
+        evm_id, address = int(row["chain_id"]), row["address"]
+        if evm_id not in known or address in mirrors.get(evm_id, ()):
+            continue
+        found[evm_id].append(
+            Token(
+                chain=known[evm_id].slug,
+                evm_id=evm_id,
+                address=address,
+                symbol=row["symbol"],
+                name=row["name"],
+                decimals=int(row["decimals"]),
+                bridge_group=row["bridge_group"] or None,
+                sources=tuple(row["sources"].split("+")),
+            )
+        )
+    return {evm_id: tuple(listed) for evm_id, listed in found.items()}
+
+
+@cache
+def _aave_markets() -> dict[str, tuple[AaveMarket, ...]]:
+    reserves: dict[str, list[AaveReserve]] = defaultdict(list)
+    for row in _rows("aave_v3_reserves.csv"):
+        reserves[row["market"]].append(
+            AaveReserve(
+                symbol=row["symbol"],
+                decimals=int(row["decimals"]),
+                underlying=row["underlying"],
+                a_token=row["a_token"],
+                variable_debt_token=row["variable_debt_token"],
+                price_oracle=row["price_oracle"],
+            )
+        )
+    found: dict[str, list[AaveMarket]] = defaultdict(list)
+    for row in _rows("aave_v3_markets.csv"):
+        slug = chains_by_id()[int(row["chain_id"])].slug
+        found[slug].append(
+            AaveMarket(
+                name=row["market"],
+                chain=slug,
+                pool=row["pool"],
+                protocol_data_provider=row["protocol_data_provider"],
+                oracle=row["oracle"],
+                collector=row["collector"],
+                reserves=tuple(reserves[row["market"]]),
+            )
+        )
+    return {slug: tuple(markets) for slug, markets in found.items()}
+
+
+def _rows(name: str) -> Iterator[dict[str, str]]:
+    """The rows of one file, gzipped or not."""
+    data = files("assets.wallets.data").joinpath(name).read_bytes()
+    text = (gzip.decompress(data) if name.endswith(".gz") else data).decode()
+    return csv.DictReader(text.splitlines())

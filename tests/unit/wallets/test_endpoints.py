@@ -1,0 +1,28 @@
+"""Endpoints of a chain: the owner's own first, the public ones after, none twice."""
+
+from assets.registry.chains import chains
+from assets.wallets.endpoints import chain_endpoints
+
+ETHEREUM = chains()["ethereum"]
+OWN = {"ethereum": ("https://own.example/v2/hunter2", "https://cloudflare-eth.com", "https://own.example/v3")}
+
+
+def test_own_endpoints_come_before_the_public_ones_and_none_comes_twice() -> None:
+    endpoints = chain_endpoints(ETHEREUM, OWN, is_public_asked=True)
+    assert [endpoint.label for endpoint in endpoints] == [
+        "own.example", "cloudflare-eth.com", "own.example#2",
+        "ethereum.reth.rs", "api.mycryptoapi.com", "ethereum.publicnode.com",
+    ]  # fmt: skip
+    assert [endpoint.rank for endpoint in endpoints] == list(range(6))
+    assert endpoints[0].url == "https://own.example/v2/hunter2"
+    assert "hunter2" not in f"{endpoints} {endpoints[0]}"
+
+
+def test_public_endpoints_can_be_left_out() -> None:
+    assert len(chain_endpoints(ETHEREUM, OWN, is_public_asked=False)) == 3
+    assert chain_endpoints(chains()["base"], OWN, is_public_asked=False) == ()
+
+
+def test_every_public_endpoint_of_the_list_can_be_asked() -> None:
+    for chain in chains().values():
+        assert len(chain_endpoints(chain, {}, is_public_asked=True)) == len(chain.public_urls)
