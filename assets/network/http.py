@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SIZE_LIMIT_BYTES = 32 * 2**20
 # what an error says is only worth a look, no wait
-_ERROR_BODY_BYTES, _ERROR_BODY_SECONDS = 65_536, 1.0
+_ERROR_BODY_BYTES, _ERROR_BODY_SECONDS = 65_536, 0.25
 _CONNECTIONS = 512
 
 
@@ -70,8 +70,11 @@ class Http:
     async def __aenter__(self) -> Self:
         import aiohttp
 
+        from assets.network.resolver import OwnThreadsResolver
+
+        self._resolver = OwnThreadsResolver()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
+            connector=aiohttp.TCPConnector(limit=_CONNECTIONS, resolver=self._resolver),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Accept": "application/json", "User-Agent": "holdfast"},
         )
@@ -82,6 +85,7 @@ class Http:
     ) -> None:
         if self._session is not None:
             await self._session.close()
+            await self._resolver.close()
 
     async def send(self, endpoint: Endpoint, request: Request, timeout_seconds: float) -> Reply | Failure:
         """Ask one endpoint once.

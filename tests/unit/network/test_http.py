@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import threading
 import time
 from datetime import UTC, datetime
 
@@ -76,8 +77,11 @@ def test_a_server_that_hangs_or_drips_ends_in_time(path):
     assert time.monotonic() - began < 1.0
 
 
-def test_a_refusal_whose_body_hangs_keeps_its_status():
-    assert _fault("slow_refusal", 0.15).kind is Kind.AUTH_OR_GEO
+@pytest.mark.parametrize("timeout_seconds", [0.1, 5.0])
+def test_a_refusal_whose_body_hangs_keeps_its_status(timeout_seconds):
+    began = time.monotonic()
+    assert _fault("slow_refusal", timeout_seconds).kind is Kind.AUTH_OR_GEO
+    assert time.monotonic() - began < 1.0
 
 
 def test_retry_after_as_the_server_says_it():
@@ -133,6 +137,33 @@ def test_nobody_listens():
 def test_a_name_that_does_not_exist_or_cannot_be_one():
     assert asyncio.run(_send_to("http://no.such.host.invalid/")).kind is Kind.SERVER
     assert asyncio.run(_send_to(f"http://{'a' * 70}.example/")).kind in (Kind.SERVER, Kind.PERMANENT)
+
+
+def test_dead_names_keep_neither_others_nor_the_end_waiting(monkeypatch):
+    real, wake = socket.getaddrinfo, threading.Event()
+
+    def look_up(host, *arguments, **options):
+        if host.endswith(".dead"):
+            wake.wait(30)
+            raise OSError("no such host")
+        return real(host, *arguments, **options)
+
+    async def work():
+        async with faulty_server() as server, Http() as http:
+            dead = [http.send(endpoints_of([f"http://{n}.dead/"])[0], ASK, 0.3) for n in range(40)]
+            (good,) = endpoints_of([server.url("good").replace("127.0.0.1", "localhost")])
+            return await asyncio.gather(http.send(good, ASK, 0.3), *dead)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    began = time.monotonic()
+    try:
+        good, *dead = asyncio.run(work())
+        took = time.monotonic() - began
+    finally:
+        wake.set()
+    assert isinstance(good, Reply)
+    assert {failure.kind for failure in dead} == {Kind.TIMEOUT}
+    assert took < 2.0
 
 
 def test_what_answers_but_is_no_http_server():
