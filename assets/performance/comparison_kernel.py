@@ -38,7 +38,7 @@ def average_held(
 ) -> None:
     """Fill `average` (days,): the mean return of what was held long at the close before, NaN where none is known.
 
-    An interval of days counts once however many accounts share it. Holdings are in order of instrument and positions in
+    An instrument counts once however many accounts hold it. Holdings are in order of instrument and positions in
     order of days, so that the last bits of a sum do not depend on the order of a table.
 
     Args:
@@ -64,18 +64,17 @@ def average_held(
             row = return_row[holding]
             if row < 0:
                 continue
-            counted_from, counted_to = -1, -1
+            counted = first - 1
             for k in range(position_offsets[holding], position_offsets[holding + 1]):
-                is_counted = valid_from[k] == counted_from and valid_to[k] == counted_to
-                if quantity[k] <= 0.0 or is_counted:
+                if quantity[k] <= 0.0:
                     continue
-                counted_from, counted_to = valid_from[k], valid_to[k]
                 # held at the close before the day: from the day after the first close to the day after the last one
-                for day in range(max(counted_from + 1, first), min(counted_to, last) + 1):
+                for day in range(max(valid_from[k], counted) + 1, min(valid_to[k], last) + 1):
                     earned = returns[row, day - returns_first_day]
                     if not math.isnan(earned):
                         average[begin + day - first_day[portfolio]] += earned
                         counts[begin + day - first_day[portfolio]] += 1
+                counted = max(counted, valid_to[k])
         for day in range(begin, begin + count):
             average[day] = average[day] / counts[day] if counts[day] > 0 else math.nan
 

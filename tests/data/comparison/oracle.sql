@@ -31,20 +31,18 @@ equal_weight as (
         select
             returns.valuation_date,
             avg(returns.daily_return) as daily_return
-        from (
-            select distinct instrument_id, valid_from, valid_to
-            from intermediate.ledger_positions as held
-            where held.portfolio_id = portfolios.portfolio_id and held.quantity > 0
-            -- a mean of floats depends on the order in the last bits
-            order by instrument_id, valid_from, valid_to
-        ) as positions
-        inner join intermediate.int_instrument_returns as returns
-            on
-                positions.instrument_id = returns.instrument_id
-                and portfolios.base_currency = returns.base_currency
-                and returns.valuation_date > positions.valid_from
-                and returns.valuation_date <= coalesce(positions.valid_to, 'infinity')
-        where returns.daily_return is not null
+        from intermediate.int_instrument_returns as returns
+        where
+            returns.base_currency = portfolios.base_currency
+            and returns.daily_return is not null
+            -- each instrument once, however many accounts hold it
+            and exists (
+                select 1 from intermediate.ledger_positions as held
+                where
+                    held.portfolio_id = portfolios.portfolio_id and held.instrument_id = returns.instrument_id
+                    and held.quantity > 0 and returns.valuation_date > held.valid_from
+                    and returns.valuation_date <= coalesce(held.valid_to, 'infinity')
+            )
         group by returns.valuation_date
     ) as averages
 

@@ -131,7 +131,7 @@ def test_equal_weight_of_what_was_held_at_the_close_before() -> None:
     series = daily_series(series_of([None, 0.03, 0.1]))
     names = ["etf:A", "etf:B", "etf:C", "etf:D"]
     positions: list[Position] = [
-        *(("etf:A", 0, None, 1.0, 1.0), ("etf:A", 0, None, 7.0, 1.0)),
+        *(("etf:A", 0, None, 1.0, 1.0), ("etf:A", 0, None, 7.0, 1.0), ("etf:A", 0, 1, 7.0, 1.0)),
         *(("etf:B", 0, 1, 1.0, 1.0), ("etf:C", 2, None, 1.0, 1.0)),
         *(("etf:D", 0, None, -1.0, 1.0), (BASE, 0, None, 5.0, 5.0)),
     ]
