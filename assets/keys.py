@@ -23,7 +23,7 @@ RAW_TABLES = ("transactions", "prices", "balances", "corporate_actions")
 LEDGER_TABLES = (
     "positions", "entries", "flows", "lots", "disposals", "income", "transactions", "issues", "reconciliation",
 )  # fmt: skip
-MEASURE_TABLES = ("performance", "contribution", "attribution")
+MEASURE_TABLES = ("performance", "contribution", "attribution", "comparison")
 OPTIMISER_TABLES = ("optimization_runs", "target_weights", "efficient_frontier", "rebalancing_suggestions")
 
 

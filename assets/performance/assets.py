@@ -1,4 +1,4 @@
-"""Path-dependent measures as assets: returns, risk, contribution and attribution over each standard period."""
+"""Path-dependent measures as assets: returns, risk, contribution, attribution, comparison over each standard period."""
 
 from collections.abc import Iterator
 
@@ -11,6 +11,7 @@ _DESCRIPTIONS = {
     "performance": "TWR, MWR, gains, volatility, Sharpe, Sortino, Calmar and drawdown; NULL comes with a reason.",
     "contribution": "What each instrument gave to the return, adding up to it.",
     "attribution": "Allocation, selection, interaction by class of assets, adding up to the lead over the benchmark.",
+    "comparison": "Tracking error, beta, alpha, correlation against benchmark, equal weight and the user's others.",
 }
 
 
@@ -28,6 +29,7 @@ _DESCRIPTIONS = {
                 keys.dbt_model("intermediate", "int_price_daily"),
                 keys.ledger("entries"),
                 keys.ledger("positions"),
+                keys.dbt_model("staging", "stg_corporate_actions"),
                 keys.RUN,
                 keys.RUN_SCOPE,
             ],

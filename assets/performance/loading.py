@@ -112,16 +112,13 @@ _PRICES = f"""
     from priced where price is not null and day between %s and %s
     group by base_currency, instrument_id
 """
-_BENCHMARKS = f"""
-    select returns.base_currency, returns.instrument_id,
-        string_agg(int4send(returns.valuation_date - {_EPOCH}), ''), string_agg(float8send(returns.daily_return), '')
-    from intermediate.int_instrument_returns as returns
-    inner join (
-        select distinct portfolios.base_currency, portfolios.benchmark
-        from intermediate.int_portfolios as portfolios inner join ops.run_scope using (portfolio_id)
-    ) as asked on returns.base_currency = asked.base_currency and returns.instrument_id = asked.benchmark
-    where returns.daily_return is not null and returns.valuation_date between %s and %s
-    group by returns.base_currency, returns.instrument_id
+# of benchmarks and of everything held
+_RETURNS = f"""
+    select base_currency, instrument_id,
+        string_agg(int4send(valuation_date - {_EPOCH}), ''), string_agg(float8send(daily_return), '')
+    from intermediate.int_instrument_returns
+    where daily_return is not null and valuation_date between %s and %s
+    group by base_currency, instrument_id
 """
 
 
@@ -142,22 +139,26 @@ class DayTable:
 
 @dataclass(frozen=True)
 class Reference:
-    """What portfolios share: prices, returns of benchmarks, and who has which.
+    """What portfolios share: prices and returns of instruments, and who has which.
 
     Attributes:
         prices: in base currency.
-        benchmarks: daily returns in base currency.
+        returns: daily returns of benchmarks and of what was held, in base currency.
         base_currency: portfolio -> instrument id of its base currency.
         benchmark: portfolio -> instrument id, for those that have one.
+        user: portfolio -> user, of all portfolios in scope.
         asset_class: instrument -> class.
+        with_dividends: instruments whose dividends are known.
         last_day: day number of the as-of date.
     """
 
     prices: DayTable
-    benchmarks: DayTable
+    returns: DayTable
     base_currency: Mapping[str, str]
     benchmark: Mapping[str, str]
+    user: Mapping[str, str]
     asset_class: Mapping[str, str]
+    with_dividends: frozenset[str]
     last_day: int
 
 
@@ -206,22 +207,25 @@ def _decoded(blocks: Sequence[bytes]) -> tuple[Floats, Integers]:
 def read_reference(conn: Connection, as_of_date: date) -> Reference:
     """Prices, benchmarks and settings of the portfolios in scope."""
     portfolios = conn.execute(
-        "select portfolio_id, base_currency, benchmark from intermediate.int_portfolios"
+        "select portfolio_id, user_id, base_currency, benchmark from intermediate.int_portfolios"
         " inner join ops.run_scope using (portfolio_id)"
     ).fetchall()
     classes = conn.execute("select instrument_id, asset_class from intermediate.int_instruments").fetchall()
+    dividends = conn.execute("select distinct instrument_id from staging.stg_corporate_actions where kind = 'dividend'")
     held = conn.execute("select coalesce(min(valid_from), %s) from intermediate.ledger_positions", [as_of_date])
     (first_date,) = held.fetchone() or (as_of_date,)
     prices = _day_table(conn, _PRICES, first_date, as_of_date)
     # a base currency is worth 1 of itself on every day
-    ones = {(base, base): len(prices.values) for _, base, _ in portfolios}
+    ones = {(base, base): len(prices.values) for _, _, base, _ in portfolios}
     with_ones = np.vstack([prices.values, np.ones((1, prices.values.shape[1]))])
     return Reference(
         prices=DayTable({**prices.rows, **ones}, with_ones, prices.first_day),
-        benchmarks=_day_table(conn, _BENCHMARKS, first_date, as_of_date),
-        base_currency={portfolio: base for portfolio, base, _ in portfolios},
-        benchmark={portfolio: benchmark for portfolio, _, benchmark in portfolios if benchmark is not None},
+        returns=_day_table(conn, _RETURNS, first_date, as_of_date),
+        base_currency={portfolio: base for portfolio, _, base, _ in portfolios},
+        benchmark={portfolio: benchmark for portfolio, _, _, benchmark in portfolios if benchmark is not None},
+        user={portfolio: user for portfolio, user, _, _ in portfolios},
         asset_class=dict(classes),
+        with_dividends=frozenset(instrument for (instrument,) in dividends),
         last_day=day_number(as_of_date),
     )
 
@@ -283,7 +287,7 @@ def holdings_from_frames(
 
 def benchmark_days(series: DailySeries, reference: Reference) -> Floats:
     """(days,) the return of each portfolio's benchmark beside its daily rows; NaN: none."""
-    table, found = reference.benchmarks, np.full(int(series.offsets[-1]), np.nan)
+    table, found = reference.returns, np.full(int(series.offsets[-1]), np.nan)
     for portfolio, portfolio_id in enumerate(series.portfolio_ids):
         pair = (reference.base_currency[portfolio_id], reference.benchmark.get(portfolio_id, ""))
         if pair not in table.rows:
@@ -293,6 +297,14 @@ def benchmark_days(series: DailySeries, reference: Reference) -> Floats:
         before = min(max(-column, 0), int(end - begin))
         found[begin + before : end] = table.values[table.rows[pair]][column + before : column + end - begin]
     return found
+
+
+def return_rows(series: DailySeries, holdings: Holdings, reference: Reference) -> Integers:
+    """(holdings,) row of each holding in the reference's returns; -1: none."""
+    bases = [reference.base_currency[portfolio_id] for portfolio_id in series.portfolio_ids]
+    pairs = zip(holdings.owner, holdings.instrument_ids, strict=True)
+    rows = [reference.returns.rows.get((bases[portfolio], instrument), -1) for portfolio, instrument in pairs]
+    return np.array(rows, dtype=np.int64)
 
 
 def _classes(

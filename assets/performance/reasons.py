@@ -28,6 +28,7 @@ TINY_BASE = "tiny_base"
 NO_CAPITAL = "no_capital"
 NO_RETURNS = "no_returns"
 TOO_FEW_RETURNS = "too_few_returns"
+FEWER_THAN_20_DAYS = "fewer_than_20_days"
 PERIOD_UNDER_365_DAYS = "period_under_365_days"
 NEGATIVE_WEALTH = "negative_wealth"
 NO_SIGN_CHANGE = "no_sign_change"
@@ -54,6 +55,7 @@ MEANINGS: Mapping[str, str] = {
     NO_CAPITAL: "start value plus flows, each by the share of the period left after it, is below 0.01",
     NO_RETURNS: "no day of the period has a return (nothing was invested)",
     TOO_FEW_RETURNS: "fewer than two daily returns: there is no sample deviation",
+    FEWER_THAN_20_DAYS: "fewer than 20 daily returns: a slope of so few says nothing",
     PERIOD_UNDER_365_DAYS: "a period under 365 days is not annualised",
     NEGATIVE_WEALTH: "the linked return is below -100 % (a short position): it has no annual rate",
     NO_SIGN_CHANGE: "the flows are all paid in, or all paid out: no rate balances them",

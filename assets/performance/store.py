@@ -1,10 +1,10 @@
-"""Measures every standard period of the run's scope and writes intermediate.performance, contribution, attribution.
+"""Measures every standard period of the run's scope and writes intermediate.performance and its like.
 
 Belongs here: writing, and how many portfolios are held in memory at once. Must not be here: any formula, reading
 (loading). The run's transaction is the caller's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -13,16 +13,34 @@ import polars as pl
 
 from assets.performance import reasons
 from assets.performance.attribution import AttributionRows, attributions
+from assets.performance.comparison import (
+    PERIODS,
+    ComparisonRows,
+    Others,
+    comparisons,
+    equal_weight_days,
+    others_of,
+    together,
+)
 from assets.performance.compute import PerformanceRows, day_number, performance_rows
 from assets.performance.contribution import ContributionRows, contributions
 from assets.performance.holdings import Holdings
-from assets.performance.loading import DAILY_TABLE, benchmark_days, read_holdings, read_reference, read_series
-from assets.performance.measures import Integers, Measure
+from assets.performance.loading import (
+    DAILY_TABLE,
+    Reference,
+    benchmark_days,
+    read_holdings,
+    read_reference,
+    read_series,
+    return_rows,
+)
+from assets.performance.measures import Floats, Integers, Measure
 from assets.performance.periods import DAILY_PERIODS, INTRADAY_PERIODS, first_day
 from assets.performance.series import DailySeries
 from assets.warehouse.database import Connection, copy_frame
 
-PERFORMANCE, CONTRIBUTION, ATTRIBUTION = TABLES = ("performance", "contribution", "attribution")
+TABLES = ("performance", "contribution", "attribution", "comparison")
+PERFORMANCE, CONTRIBUTION, ATTRIBUTION, COMPARISON = TABLES
 
 # about 22 columns of 8 bytes a row, and the rectangles of one period beside them: some 200 MB
 CHUNK_ROWS = 250_000
@@ -52,7 +70,7 @@ class PerformanceSummary:
 
 
 def run_performance(conn: Connection, as_of_date: date) -> PerformanceSummary:
-    """Replace intermediate.performance, contribution and attribution for every portfolio of the run's scope.
+    """Replace `TABLES` of schema intermediate for every portfolio of the run's scope.
 
     Args:
         conn: in a transaction of the caller's.
@@ -64,16 +82,21 @@ def run_performance(conn: Connection, as_of_date: date) -> PerformanceSummary:
     summary = PerformanceSummary()
     conn.execute("truncate " + ", ".join(f"intermediate.{table}" for table in TABLES))
     reference = read_reference(conn, as_of_date)
-    for portfolio_ids in _chunks(conn, as_of_date):
+    groups = together(reference.user)
+    for portfolio_ids in chunks(_days_of(conn, as_of_date), groups):
         series = read_series(conn, portfolio_ids, as_of_date)
         holdings = read_holdings(conn, series, reference, as_of_date)
         starts, ends = period_days(series, as_of_date)
         gave, class_days = contributions(series, holdings, starts, ends)
-        explained = attributions(series, holdings.classes, class_days, benchmark_days(series, reference), starts, ends)
+        benchmark = benchmark_days(series, reference)
+        explained = attributions(series, holdings.classes, class_days, benchmark, starts, ends)
+        others = _others(series, holdings, reference, groups, benchmark)
+        compared = comparisons(series, others, [day_number(first_day(period, as_of_date)) for period in PERIODS])
         frames = {
             PERFORMANCE: standard_periods(series, as_of_date),
             CONTRIBUTION: contribution_frame(series, holdings, gave),
             ATTRIBUTION: attribution_frame(series, holdings, explained),
+            COMPARISON: comparison_frame(series, others, compared),
         }
         for table, frame in frames.items():
             summary.rows[table] += copy_frame(conn, f"intermediate.{table}", frame)
@@ -84,21 +107,46 @@ def run_performance(conn: Connection, as_of_date: date) -> PerformanceSummary:
     return summary
 
 
-def _chunks(conn: Connection, as_of_date: date) -> Iterator[list[str]]:
-    """Portfolios in groups of about `CHUNK_ROWS` days; longest first, so that the rectangles waste little."""
+def _others(
+    series: DailySeries, holdings: Holdings, reference: Reference, groups: Mapping[str, str], benchmark: Floats
+) -> Others:
+    table = reference.returns
+    weights = equal_weight_days(
+        series, holdings, return_rows(series, holdings, reference), table.values, table.first_day
+    )
+    return others_of(series, groups, reference.benchmark, reference.with_dividends, benchmark, weights)
+
+
+def _days_of(conn: Connection, as_of_date: date) -> dict[str, int]:
+    """Portfolio in scope -> number of its days; those without any are left out."""
     counted = conn.execute(
         f"select portfolio_id, count(*) from {DAILY_TABLE} inner join ops.run_scope using (portfolio_id)"
-        " where valuation_date <= %s group by 1 order by 2 desc, 1",
+        " where valuation_date <= %s group by 1",
         [as_of_date],
-    ).fetchall()
+    )
+    return dict(counted.fetchall())
+
+
+def chunks(days: Mapping[str, int], groups: Mapping[str, str]) -> Iterator[list[str]]:
+    """Portfolios in chunks whose rectangle (portfolios x longest history) has about `CHUNK_ROWS` cells.
+
+    Those compared with each other stay together. Groups with the longest history first, so that rectangles waste
+    little.
+
+    Args:
+        days: portfolio -> number of its days.
+        groups: portfolio -> group of those compared with each other.
+    """
+    members: dict[str, list[str]] = {}
+    for portfolio_id in sorted(days, key=lambda name: (-days[name], name)):
+        members.setdefault(groups[portfolio_id], []).append(portfolio_id)
     chunk: list[str] = []
-    cells = 0
-    for portfolio_id, days in counted:
-        if chunk and cells + days > CHUNK_ROWS:
+    for group in members.values():
+        # the first of the first group is the longest
+        if chunk and (len(chunk) + len(group)) * days[chunk[0]] > CHUNK_ROWS:
             yield chunk
-            chunk, cells = [], 0
-        chunk.append(portfolio_id)
-        cells += days
+            chunk = []
+        chunk = [*chunk, *group]
     if chunk:
         yield chunk
 
@@ -143,6 +191,27 @@ def attribution_frame(series: DailySeries, holdings: Holdings, rows: Attribution
             "period_type": pl.Series(np.array(DAILY_PERIODS)[rows.period], dtype=pl.String),
             "asset_class": pl.Series(np.array(classes.names)[rows.class_row], dtype=pl.String),
             **{name: _column(name, measured) for name, measured in rows.measures.items()},
+            "undefined_reason": pl.Series(rows.undefined_reason, dtype=pl.String),
+        }
+    )
+
+
+def comparison_frame(series: DailySeries, others: Others, rows: ComparisonRows) -> pl.DataFrame:
+    """The columns of intermediate.comparison."""
+    pairs = {
+        "portfolio_id": np.array(series.portfolio_ids)[others.own],
+        "other_id": np.array(others.ids),
+        "other_kind": np.array(others.kinds),
+        "other_basis": np.array(others.bases),
+    }
+    return pl.DataFrame(
+        {
+            **{name: pl.Series(column[rows.pair], dtype=pl.String) for name, column in pairs.items()},
+            "period_type": pl.Series(np.array(PERIODS)[rows.period], dtype=pl.String),
+            "period_start": pl.Series(rows.period_start.astype("datetime64[D]")),
+            "period_end": pl.Series(rows.period_end.astype("datetime64[D]")),
+            **{name: _column(name, measured) for name, measured in rows.measures.items()},
+            "observations": pl.Series(rows.observations, dtype=pl.Int64),
             "undefined_reason": pl.Series(rows.undefined_reason, dtype=pl.String),
         }
     )

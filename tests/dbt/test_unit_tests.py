@@ -16,7 +16,7 @@ COVERED = {
     "allocation_risk", "exchange_rates", "int_all_transactions", "int_fx_daily", "int_fx_points",
     "int_instrument_returns", "int_portfolio_days", "int_position_totals", "int_price_base", "int_price_daily",
     "int_price_intervals", "int_price_points", "int_splits", "portfolio_allocation", "portfolio_assets",
-    "portfolio_comparison", "portfolio_daily", "portfolio_snapshots", "realized_gains", "reconciliation",
+    "portfolio_daily", "portfolio_snapshots", "realized_gains", "reconciliation",
     "source_freshness", "stg_balances", "stg_transactions",
 }  # fmt: skip
 #: What counts or picks without arithmetic on money, and where that is tested instead.

@@ -35,10 +35,12 @@ def reference(prices: dict[str, list[float]], benchmark: str | None = None, retu
     own = {} if benchmark is None else {"p": benchmark}
     return Reference(
         prices=DayTable(rows, values, FIRST_DAY),
-        benchmarks=DayTable({(BASE, name): 0 for name in own.values()}, np.array([list(returns)]), FIRST_DAY),
+        returns=DayTable({(BASE, name): 0 for name in own.values()}, np.array([list(returns)]), FIRST_DAY),
         base_currency={"p": BASE},
         benchmark=own,
+        user={"p": "u"},
         asset_class={name: name.partition(":")[0] for name in [*prices, BASE, *own.values()]},
+        with_dividends=frozenset(),
         last_day=FIRST_DAY + values.shape[1] - 1,
     )
 
