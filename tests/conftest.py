@@ -28,6 +28,19 @@ TEMPLATE = "holdfast_template"
 FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "shared_buffers": "128MB"}
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each of several test processes a dbt target of its own: what one writes there another may be reading."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker:
+        os.environ["DBT_TARGET_PATH"] = str(Path(tempfile.gettempdir()) / f"holdfast-dbt-{os.getppid()}-{worker}")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Delete it."""
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shutil.rmtree(os.environ["DBT_TARGET_PATH"], ignore_errors=True)
+
+
 def make_home() -> Path:
     """A new temporary home which a server's own OS user can enter; its name tells the test process."""
     home = Path(tempfile.mkdtemp(prefix=f"{SERVER_FOLDER_PREFIX}{os.getpid()}-"))
