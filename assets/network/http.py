@@ -6,6 +6,7 @@ asked and when (hedging.py), what an answer means.
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +24,10 @@ DEFAULT_SIZE_LIMIT_BYTES = 32 * 2**20
 # what an error says is only worth a look, no wait
 _ERROR_BODY_BYTES, _ERROR_BODY_SECONDS = 65_536, 0.25
 _CONNECTIONS = 512
+# deeper than any provider answers. Python's own limit of recursion is no guard: a library may have raised it, and then
+# a hostile answer ends the process
+_DEEPEST = 100
+_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +142,25 @@ def read_json(body: bytes) -> object:
         MalformedResponseError: without any text of the body.
     """
     try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant)
+        text = body.decode("utf-8")
+        _refuse_deep(text)
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
     except (ValueError, RecursionError):  # cut off, HTML, another encoding, nested a thousand deep
         raise MalformedResponseError from None
+
+
+def _refuse_deep(text: str) -> None:
+    if text.count("[") + text.count("{") <= _DEEPEST:
+        return
+    depth = 0
+    for match in _BRACKETS.finditer(text):
+        mark = match[0]
+        if mark in "[{":
+            depth += 1
+            if depth > _DEEPEST:
+                raise ValueError("nested too deep")
+        elif mark in "]}":
+            depth -= 1
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import sys
 import threading
 import time
 from datetime import UTC, datetime
@@ -234,3 +235,18 @@ def test_a_request_shows_nothing():
     assert "0xabc" not in repr(Request.post({"params": ["0xabc"]}))
     with pytest.raises(ValueError, match="Out of range"):
         Request.post([float("nan")])
+
+
+def test_deep_nesting_is_refused_whatever_the_limit_of_recursion() -> None:
+    """Libraries raise Python's limit; a parser that follows a hostile answer then overruns the stack and ends the process."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000_000)
+    try:
+        for body in (b"[" * 500_000, b'{"a":' * 500_000, b"[" * 101 + b"]" * 101):
+            with pytest.raises(MalformedResponseError):
+                read_json(body)
+    finally:
+        sys.setrecursionlimit(before)
+    assert read_json(b"[" * 100 + b"]" * 100)
+    brackets_in_text = b'["' + b"[{" * 500 + b'\\""]'
+    assert read_json(brackets_in_text) == ["[{" * 500 + '"']
