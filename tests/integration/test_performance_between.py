@@ -286,7 +286,8 @@ def test_a_new_column_keeps_the_function_its_grants_and_the_views_over_it(empty_
 
 # what the step reads beside the daily rows; here it holds nothing
 OTHER_TABLES = """
-    create table intermediate.int_portfolios (portfolio_id text, base_currency text, benchmark text);
+    create table intermediate.int_portfolios (portfolio_id text, user_id text, base_currency text, benchmark text);
+    create table staging.stg_corporate_actions (instrument_id text, kind text);
     create table intermediate.int_instruments (
         instrument_id text, asset_class text, quote_currency text, pricing_instrument_id text);
     create table intermediate.int_price_daily (instrument_id text, valuation_date date, price numeric);
@@ -323,7 +324,9 @@ def test_daily_rows_are_read_as_the_server_casts_them(
 def test_run_performance_writes_every_period(database: Connection) -> None:
     database.execute(OTHER_TABLES)
     database.execute("insert into ops.run_scope select 'p000' || number, '' from generate_series(1, 3) as number")
-    database.execute("insert into intermediate.int_portfolios select portfolio_id, 'fiat:USD', null from ops.run_scope")
+    database.execute(
+        "insert into intermediate.int_portfolios select portfolio_id, portfolio_id, 'fiat:USD', null from ops.run_scope"
+    )
     as_of = FIRST + timedelta(499)
     frame = pl.concat([random_portfolio(1, 500), random_portfolio(2, 500), random_portfolio(3, 10)])
     frame = frame.filter(pl.col("portfolio_id") != "p0003").vstack(
