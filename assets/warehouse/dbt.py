@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -104,8 +105,10 @@ def _invoke(url: str, arguments: list[str]) -> DbtResult:
     from dbt.cli.main import dbtRunner
 
     manifest = _addressed_to(_parse(), str(conninfo_to_dict(url).get("dbname") or "holdfast"))
-    with _environment(url):
-        answer = dbtRunner(manifest=manifest).invoke([*arguments, *_flags()])
+    # dbt looks at the whole call stack, and at every module for each frame of it, whenever it makes an adapter: in a
+    # thread of its own the stack is short, where Dagster's cost seconds an invocation in a long-lived process
+    with _environment(url), ThreadPoolExecutor(max_workers=1) as thread:
+        answer = thread.submit(dbtRunner(manifest=manifest).invoke, [*arguments, *_flags()]).result()
     if answer.result is None:
         raise DbtError(f"dbt {arguments[0]} did not start: {_shorten(str(answer.exception))}")
     results = [_node_result(result) for result in answer.result.results]
