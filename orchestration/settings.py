@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 PREFIX = "HOLDFAST_"
 _PLAIN = frozenset({"DATABASE_URL", "HOME", "INPUTS", "SOURCES", "RPC_PUBLIC", "MAX_HEAD_AGE_SECONDS"})
+_OWN = frozenset({"DAGSTER_URL", "PROGRESS", "SCHEDULES"})  # what Holdfast's processes tell their children
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
@@ -79,7 +80,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         endpoints=MappingProxyType(
             {name.removeprefix("ENDPOINT_").lower(): _one_url(name, values[name]) for name in sorted(endpoint_names)}
         ),
-        unrecognised=tuple(sorted(PREFIX + name for name in set(values) - _PLAIN - {*rpc_slugs, *endpoint_names})),
+        unrecognised=tuple(
+            sorted(PREFIX + name for name in set(values) - _PLAIN - _OWN - {*rpc_slugs, *endpoint_names})
+        ),
     )
 
 

@@ -26,7 +26,7 @@ def listed(*options: str, **environment: str) -> Result:
 def test_mainnets_are_listed_with_slug_id_coin_endpoints_and_multicall() -> None:
     shown = listed()
     assert shown.exit_code == 0
-    lines = [line.split() for line in shown.output.splitlines()]
+    lines = [line.split() for line in shown.stdout.splitlines()]
     assert lines[0][:7] == ["chain", "CAIP-2", "id", "coin", "own", "public", "multicall"]
     by_slug = {line[0]: line[1:] for line in lines}
     assert by_slug["ethereum"] == ["eip155:1", "ETH", "0", "4", "yes", "Ethereum"]
