@@ -1,8 +1,8 @@
 """What is asked of a price source and what it answered: the types that sources, queue, store and acceptance share.
 
 Belongs here: values without behaviour beyond their own arithmetic. Must not be here: requests, SQL, what counts.
-Instants are UTC, a window is [start, end), currencies are instrument ids (`fiat:USD`, `crypto:USDT`: a stablecoin is not
-its currency), prices are decimals as the provider wrote them.
+Instants are UTC, a window is [start, end), currencies are instrument ids (`fiat:USD`, `crypto:USDT`: a stablecoin is no
+dollar), prices are decimals as the provider wrote them.
 """
 
 from collections.abc import Sequence
@@ -99,7 +99,7 @@ class Bar:
     """One closed candle.
 
     Attributes:
-        opened_at: when it opened; it covers [opened_at, opened_at + resolution). A daily bar of an exchange with its own
+        opened_at: when it opened; it covers [opened_at, opened_at + resolution). A daily bar of a place with its own
             hours opens at 00:00 UTC of its local trading day.
         open, high, low: None where the source has one price a step (reference rates).
         volume: in units of the instrument; None = not told.
