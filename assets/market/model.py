@@ -184,7 +184,8 @@ class FetchReport:
         failure: the last fault; set with an answer too, when it came only after a fault (then `requests` shows it).
         gaps: parts of the window whose bars the source did not have, on the grid. Never filled.
         out_of_reach: the part that the source does not keep (Kraken: the last 720 bars); it was not asked for.
-        duplicates_dropped: rows that repeated an instant, other numbers in them included (the last one counts).
+        duplicates_dropped: rows that repeated an instant; the last one stayed.
+        contradictions: those of them with other numbers than the one before.
         open_dropped: bars that were not closed at the time of the answer.
         outside_dropped: rows out of the window or off the grid.
         clock_skew_seconds: the server's clock less ours, where it is beyond what a request takes; None = it is not.
@@ -202,6 +203,7 @@ class FetchReport:
     gaps: tuple[Window, ...] = ()
     out_of_reach: Window | None = None
     duplicates_dropped: int = 0
+    contradictions: int = 0
     open_dropped: int = 0
     outside_dropped: int = 0
     clock_skew_seconds: float | None = None
