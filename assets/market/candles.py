@@ -1,8 +1,8 @@
 """Candle pagination: which bars to expect, in which pieces to ask for them, and what of an answer may stay.
 
-Belongs here: arithmetic on the grid of a market that never closes. Must not be here: requests, prices, which bars count.
-Libraries page by what came (`paginate=True` of ccxt stops after ten calls and returns 10,000 of 35,040 candles without a
-word); here the grid says what must come, so whatever is missing is known and told. Nothing is ever filled in.
+Belongs here: arithmetic on the grid of a market that never closes. Must not be here: requests, which bars count.
+Libraries page by what came (`paginate=True` of ccxt stops after ten calls and returns 10,000 of 35,040 candles without
+a word); here the grid says what must come, so whatever is missing is known and told. Nothing is ever filled in.
 """
 
 from collections.abc import Iterable, Sequence
@@ -96,19 +96,24 @@ def plan(window: Window, resolution: Resolution, limits: Limits, now: datetime) 
     """
     step = resolution.step
     start, end = ceil_to(window.start, step), min(ceil_to(window.end, step), floor_to(now, step))
+    oldest = keeps_since(resolution, limits, now)
     out_of_reach = None
-    if limits.bars_kept is not None:
-        # the open bar is one of those that the exchange keeps
-        oldest = floor_to(now, step) - (limits.bars_kept - 1) * step
-        if start < oldest:
-            out_of_reach = Window(start, max(min(oldest, end), start))
-            start = oldest
+    if oldest is not None and start < oldest:
+        out_of_reach = Window(start, max(min(oldest, end), start))
+        start = oldest
     if start >= end:
         return Plan((), out_of_reach, 0)
     stride = limits.bars_per_request * step
     count = -((start - end) // stride)
     pages = tuple(Window(start + i * stride, min(start + (i + 1) * stride, end)) for i in range(count))
     return Plan(pages, out_of_reach, Window(start, end).bars(resolution))
+
+
+def keeps_since(resolution: Resolution, limits: Limits, now: datetime) -> datetime | None:
+    """The oldest opening that an exchange still has; the open bar is one of those it keeps. None = it keeps all."""
+    if limits.bars_kept is None:
+        return None
+    return floor_to(now, resolution.step) - (limits.bars_kept - 1) * resolution.step
 
 
 def assemble(rows: Iterable[B], page: Window, resolution: Resolution, now: datetime) -> "Assembled[B]":
@@ -118,7 +123,8 @@ def assemble(rows: Iterable[B], page: Window, resolution: Resolution, now: datet
         rows: as they came, in any order.
         page: on the grid.
         resolution: length of a bar.
-        now: the earlier of our clock and the server's: a bar that ends later is not closed.
+        now: the earlier of our clock and the server's: a bar that ends later is not closed, and is a gap where the page
+            has it, so that it is asked for again.
     """
     step = resolution.step
     by_opening: dict[datetime, B] = {}
@@ -135,8 +141,7 @@ def assemble(rows: Iterable[B], page: Window, resolution: Resolution, now: datet
             contradictions += earlier is not None and earlier != row
             by_opening[opened_at] = row
     bars = tuple(by_opening[opened_at] for opened_at in sorted(by_opening))
-    closed = Window(page.start, max(min(page.end, floor_to(now, step)), page.start))
-    return Assembled(bars, gaps(bars, closed, step), duplicates, contradictions, still_open, outside)
+    return Assembled(bars, gaps(bars, page, step), duplicates, contradictions, still_open, outside)
 
 
 def gaps(bars: Sequence[Dated], window: Window, step: timedelta) -> tuple[Window, ...]:

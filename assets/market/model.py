@@ -183,7 +183,6 @@ class FetchReport:
         cache_hits: answers that needed no request of their own (a whole file read once, markets already known).
         failure: the last fault; set with an answer too, when it came only after a fault (then `requests` shows it).
         gaps: parts of the window whose bars the source did not have, on the grid. Never filled.
-        out_of_reach: the part that the source does not keep (Kraken: the last 720 bars); it was not asked for.
         duplicates_dropped: rows that repeated an instant; the last one stayed.
         contradictions: those of them with other numbers than the one before.
         open_dropped: bars that were not closed at the time of the answer.
@@ -201,7 +200,6 @@ class FetchReport:
     cache_hits: int = 0
     failure: Failure | None = None
     gaps: tuple[Window, ...] = ()
-    out_of_reach: Window | None = None
     duplicates_dropped: int = 0
     contradictions: int = 0
     open_dropped: int = 0
@@ -245,6 +243,9 @@ class MarketSource(Protocol):
 
         What the source does not keep, what is not closed at `now` and a resolution it does not have are left out.
         """
+
+    def keeps_since(self, resolution: Resolution, now: datetime) -> datetime | None:
+        """The oldest opening of a bar that the source still has; None = no known end. Pages begin no earlier."""
 
     async def bars(self, symbol: SourceSymbol, resolution: Resolution, page: Window) -> Fetched[Bar]:
         """The bars that open within one page. Idempotent: a page may be asked for again at any time."""

@@ -38,7 +38,8 @@ class Patience:
     Attributes:
         tries: at most so many, the first included.
         timeout_seconds: of one try.
-        deadline_seconds: of all tries and the waiting between; a host that asks for a longer rest is not waited for.
+        deadline_seconds: of all tries and the waiting between, from the moment its turn came; a host that asks for a
+            longer rest is not waited for.
     """
 
     tries: int = DEFAULT_TRIES
@@ -66,6 +67,7 @@ class Asking:
     ) -> None:
         self._hosts, self._clock, self._random, self._sleep = hosts, clock, random, sleep
         self.patience = patience or Patience()
+        self._gates: dict[str, asyncio.Lock] = {}
 
     async def ask(self, host: str, send: Callable[[float], Awaitable[T | Failure]], cost: Cost) -> T | Failure:
         """Ask until there is an answer, a fault that no repetition cures, or no time.
@@ -78,13 +80,16 @@ class Asking:
         Returns:
             The answer, or the last fault; a Retry-After beyond the deadline comes back in it.
         """
-        deadline, state = Deadline(self._clock, self.patience.deadline_seconds), self._hosts.of(host)
+        state, deadline = self._hosts.of(host), None
         answer: T | Failure = Failure.of(Kind.TIMEOUT, "not asked")
         for attempt in range(self.patience.tries):
-            resting = await self._wait(host, deadline)
-            if resting is not None:
-                return cost.last_failure or resting
-            state.start()
+            # one after the other, or a thousand waiting pages would all wake for each request that may start
+            async with self._gates.setdefault(host, asyncio.Lock()):
+                deadline = deadline or Deadline(self._clock, self.patience.deadline_seconds)
+                resting = await self._wait(host, deadline)
+                if resting is not None:
+                    return cost.last_failure or resting
+                state.start()
             started_at = self._clock()
             try:
                 answer = await send(min(self.patience.timeout_seconds, deadline.remaining()))
