@@ -8,6 +8,7 @@ nothing: then the source is not asked, and the instrument is priced by another s
 
 import csv
 import re
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
@@ -82,6 +83,30 @@ def defillama_symbol(instrument: Instrument) -> SourceSymbol | None:
     if coin is None or "/" in coin.symbol:
         return None
     return SourceSymbol("defillama", instrument.id, f"coingecko:{coin.symbol}", "fiat:USD")
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One price feed; `description` is what the contract must say of itself before it is believed."""
+
+    instrument_id: str
+    currency: str
+    chain: str
+    address: str
+    description: str
+    max_age_seconds: int
+
+
+@cache
+def feeds() -> dict[str, Feed]:
+    """data/chainlink_feeds.csv by instrument."""
+    return {
+        row["instrument"]: Feed(
+            row["instrument"], row["currency"], row["chain"], row["address"], row["description"],
+            int(row["max_age_seconds"]),
+        )
+        for row in _rows("chainlink_feeds.csv")
+    }  # fmt: skip
 
 
 def _given_pair(text: str, exchange: str) -> str | None:

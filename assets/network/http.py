@@ -145,8 +145,12 @@ class Http:
         return bytes(body)
 
 
-def read_json(body: bytes) -> object:
+def read_json(body: bytes, fraction: Callable[[str], object] = float) -> object:
     """Strict JSON in UTF-8: no NaN, no key twice in one object, nothing before or after.
+
+    Args:
+        body: the answer.
+        fraction: what a number with a point becomes; Decimal keeps its digits.
 
     Raises:
         MalformedResponseError: without any text of the body.
@@ -154,7 +158,7 @@ def read_json(body: bytes) -> object:
     try:
         text = body.decode("utf-8")
         _refuse_deep(text)
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+        return json.loads(text, parse_float=fraction, object_pairs_hook=_object, parse_constant=_no_constant)
     except (ValueError, RecursionError):  # cut off, HTML, another encoding, nested a thousand deep
         raise MalformedResponseError from None
 

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import Any, Self, TypeVar
 
@@ -30,6 +29,7 @@ from assets.market.model import (
     failed,
     utc,
 )
+from assets.market.sources.answers import counted, decimal_of, joined_parts
 from assets.market.sources.asking import Asking, Cost
 from assets.market.sources.endpoints import redirected
 from assets.market.symbols import ccxt_symbol
@@ -294,46 +294,6 @@ class CcxtSource:
 
 class _WrongMarketError(Exception):
     """The symbol is not one of a spot market there."""
-
-
-def decimal_of(value: object) -> Decimal | None:
-    """A number as the provider wrote it; a float by its shortest digits; None for none."""
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        return Decimal(value if isinstance(value, int) else str(value))
-    except InvalidOperation:
-        return None
-
-
-def counted(report: FetchReport, rows: int, expected: int) -> FetchReport:
-    """The report of an answer to many symbols: those without a price there are told as partial."""
-    if rows == expected:
-        return replace(report, outcome=Outcome.COMPLETE, rows=rows)
-    missing = Failure.of(Kind.PERMANENT, f"{expected - rows} of {expected} symbols without a price")
-    outcome = Outcome.PARTIAL if rows else Outcome.FAILED
-    return replace(report, outcome=outcome, rows=rows, failure=missing)
-
-
-def joined_parts(source: str, asked: str, parts: Sequence[Fetched[T]]) -> Fetched[T]:
-    """Answers to parts of one question as one; the parts' own reports are kept."""
-    reports = tuple(part.report for part in parts)
-    if len(reports) == 1:
-        return Fetched(parts[0].rows, reports[0], reports)
-    outcomes = {report.outcome for report in reports}
-    failures = [report.failure for report in reports if report.failure is not None]
-    outcome = outcomes.pop() if len(outcomes) == 1 else Outcome.PARTIAL if outcomes else Outcome.EMPTY
-    report = FetchReport(
-        source,
-        None,
-        asked,
-        None,
-        sum(one.requests for one in reports),
-        outcome,
-        rows=sum(one.rows for one in reports),
-        failure=failures[-1] if failures else None,
-    )
-    return Fetched(tuple(row for part in parts for row in part.rows), report, reports)
 
 
 def _bar(row: Sequence[Any], symbol: SourceSymbol, resolution: Resolution, source: str) -> Bar:
