@@ -35,7 +35,7 @@ from assets.market.sources.service import Service, number, read_exact
 from assets.market.symbols import defillama_symbol
 from assets.network.errors import Failure
 
-# the API documents no limit of `span`; a quarter of a year of hours, or most of a year of days, has never been refused
+# the API documents no limit of `span`; ours keeps an answer small
 _LIMITS = Limits(250)
 _COINS_PER_REQUEST = 60
 _WIDTHS = {Resolution.DAY: timedelta(hours=1), Resolution.HOUR: timedelta(minutes=15)}
