@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
 from assets.network.errors import Failure
@@ -258,7 +259,9 @@ class MarketSource(Protocol):
 
     async def __aenter__(self) -> "MarketSource": ...
 
-    async def __aexit__(self, *raised: object) -> None: ...
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
 
 
 def utc(seconds: float) -> datetime:

@@ -188,8 +188,8 @@ class YahooSource:
         yfinance = quiet_yfinance()
         self._session = self._session or open_session(self._endpoint)
         with self._session.listening(timeout, cost, self._now):
+            ticker = yfinance.Ticker(symbol.symbol, session=self._session)
             try:
-                ticker = yfinance.Ticker(symbol.symbol, session=self._session)
                 # asked for with instants, Yahoo's own time zone is in its answer: yfinance would ask for it first
                 ticker._tz = "UTC"
                 ticker._data.cache_get = ticker._data.get  # its cache of past dates keeps error pages too
@@ -202,8 +202,12 @@ class YahooSource:
                     keepna=True,
                     timeout=timeout,
                 )
+                # without a cookie store on disk yfinance forgets that it has one, and asks for it each time
+                ticker._data._cookie = True
                 return _history(frame, _meta(ticker.get_history_metadata()))
             except RefusedError as refused:
+                if refused.failure.kind is Kind.AUTH_OR_GEO:
+                    ticker._data._cookie = ticker._data._crumb = None
                 return refused.failure
             except Exception as error:
                 return _failure(error)

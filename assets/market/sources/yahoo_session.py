@@ -8,6 +8,7 @@ instead, so it is seen, with its status and Retry-After, and costs one request. 
 
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -35,6 +36,7 @@ class RefusedError(Exception):
 
 def quiet_yfinance() -> Any:
     """The module, told to raise what it would only log, and to keep nothing on disk."""
+    warnings.filterwarnings("ignore", module=r"yfinance\..*")  # of pandas, about how yfinance calls it
     yfinance.config.debug.hide_exceptions = False
     yfinance.cache._TzCacheManager._tz_cache = yfinance.cache._TzCacheDummy()
     yfinance.cache._CookieCacheManager._Cookie_cache = yfinance.cache._CookieCacheDummy()
