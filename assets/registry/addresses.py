@@ -1,7 +1,7 @@
 """Wallet addresses of each family of chains: EVM, Bitcoin, Solana.
 
-Belongs here: which family an address is of, its one normal form, its checksum where it has one. Must not be here: chains
-(chains.py, other_chains.py), whether anybody ever used the address.
+Belongs here: which family an address is of, its one normal form, its checksum where it has one. Must not be here:
+chains (chains.py, other_chains.py), whether anybody ever used the address.
 
 Base58 addresses keep their case: it is part of what they say. A Solana address has no checksum: 32 bytes are all that
 can be checked.

@@ -30,6 +30,7 @@ class Kind(StrEnum):
     ERC20 = "erc20"
     ERC721 = "erc721"  # counts only: balanceOf
     ERC1155 = "erc1155"  # needs a token id
+    SPL = "spl"  # Solana: all of a wallet's token accounts of one mint
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,7 @@ class ChainReport:
         asked_at: UTC.
         is_reorganised: the expected block is no longer on the chain.
         failure: kind and message when the chain as a whole failed; None otherwise.
+        found: more than zero though not asked for, where a chain tells all that a wallet holds (Solana).
     """
 
     chain: str
@@ -160,6 +162,7 @@ class ChainReport:
     is_reorganised: bool = False
     failure: str | None = None
     problems: tuple[str, ...] = field(default=())
+    found: tuple[Cell, ...] = ()
 
 
 class PinnedChain(Protocol):
