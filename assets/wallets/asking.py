@@ -62,6 +62,9 @@ def head_trouble(
     """Why a head of this time is none: too old, or ahead of us; None when it is good.
 
     Args:
+        chain: whose head it is.
+        timestamp: of the head.
+        now: by our clock.
         max_age_seconds: as set; None: 20 block times, at least 60 s.
     """
     usual = max(_LEAST_AGE_SECONDS, _BLOCKS_OF_AGE * chain.block_time_ms / 1000)

@@ -6,8 +6,8 @@ https://github.com/Blockstream/esplora/blob/master/API.md; mempool.space serves 
 
 Esplora cannot answer at a block. So the tip is asked before and after the balances, at one server: when it is the same,
 that block is the report's, and when it moved all is read again. Two things stay beyond this: a tip that moved away and
-back between the two questions, and a public address whose load balancer asks servers of different heights. A transaction
-that is not confirmed counts for nothing, coming or going.
+back between the two questions, and a public address whose load balancer asks servers of different heights. What is not
+confirmed counts for nothing, coming or going.
 """
 
 import asyncio

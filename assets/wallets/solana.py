@@ -87,15 +87,11 @@ async def read_chain(
     """
     started_at, asked_at = asyncio.get_running_loop().time(), now()
     asking = Asking(network, deadline)
-
-    def failed(failure: Failure) -> ChainReport:
-        cells = failed_cells(request, failure.message)
-        return report(request, asking, asked_at, started_at, None, None, cells, failure=failure)
-
     nodes = Nodes(asking, chain, endpoints)
     pin = await nodes.pin(0 if request.expected is None else request.expected.number, now, max_head_age_seconds)
     if isinstance(pin, Failure):
-        return failed(pin)
+        cells = failed_cells(request, pin.message)
+        return report(request, asking, asked_at, started_at, None, None, cells, failure=pin)
     wallets = list(filter(_is_address, dict.fromkeys(wallet for wallet, _ in request.cells)))
     balances = await _read_balances(nodes, wallets, pin.value.number)
     slot = min(balances.slots, default=pin.value.number)
@@ -103,8 +99,10 @@ async def read_chain(
     facts_of = [*(asset.address for asset in request.facts_of), *(mint for _, mint in balances.held())]
     wanted = [mint for mint in dict.fromkeys((*asked_mints, *facts_of)) if mint is not None and _is_address(mint)]
     mints, block = await asyncio.gather(_read_mints(nodes, wanted, slot), nodes.block(slot))
+    problems = _problems(balances)
     if isinstance(block, Failure):
-        return failed(block)
+        problems.append(f"the block of slot {slot} was not told ({block.kind.value}): an earlier one stands for it")
+        block = pin.value
     asked = set(request.cells)
     held = [(wallet, Asset(request.chain, Kind.SPL, mint)) for wallet, mint in balances.held()]
     facts = [
@@ -117,7 +115,7 @@ async def read_chain(
         [_cell(wallet, asset, balances, mints) for wallet, asset in request.cells],
         facts=facts,
         found=[_cell(*key, balances, mints) for key in held if key not in asked],
-        problems=_problems(balances),
+        problems=problems,
     )  # fmt: skip
 
 

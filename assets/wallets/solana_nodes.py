@@ -72,8 +72,9 @@ class Nodes:
                 return failure or told
             # one that hangs now must leave time for the next
             seconds = self._asking.deadline.remaining() / (2 if len(self._endpoints) > 1 else 1)
+            asking = self._asking.within(seconds)
             block, trouble = await asyncio.gather(
-                self._block_at(self._asking.within(seconds), [told.endpoint], told.value), self._trouble(told.endpoint)
+                self._block_at(asking, [told.endpoint], told.value), self._trouble(asking, told.endpoint)
             )
             if trouble is None and isinstance(block, Block):
                 trouble = head_trouble(self._chain, block.timestamp, now(), max_head_age_seconds)
@@ -136,12 +137,12 @@ class Nodes:
             told = await self._asking.put(self._endpoints, *_question(method, params, at_slot))
             if isinstance(told, Failure):
                 return told
-            if await self._trouble(told.endpoint) is None:
+            if await self._trouble(self._asking, told.endpoint) is None:
                 return told.value
             if told.endpoint in self._endpoints:
                 self._endpoints.remove(told.endpoint)
 
-    async def _trouble(self, endpoint: Endpoint) -> Failure | None:
+    async def _trouble(self, asking: Asking, endpoint: Endpoint) -> Failure | None:
         """Why a server may not be believed; asked once a read."""
         if endpoint.label not in self._troubles:
 
@@ -149,7 +150,7 @@ class Nodes:
                 is_ours = value == self._chain.genesis_hash
                 return is_ours or Failure.of(Kind.WRONG_CHAIN, "its first block is another")
 
-            told = await self._asking.put([endpoint], *_question("getGenesisHash", [], genesis_of))
+            told = await asking.put([endpoint], *_question("getGenesisHash", [], genesis_of))
             self._troubles[endpoint.label] = told if isinstance(told, Failure) else None
         return self._troubles[endpoint.label]
 
