@@ -36,8 +36,6 @@ CALLS_PER_AGGREGATE = 500
 CALLS_PER_BATCH = 50
 #: Questions of one chain under way at once.
 QUESTIONS_AT_ONCE = 4
-#: No question of a chain is waited for longer: a dead chain must not take the time of a large one.
-QUESTION_SECONDS = 5.0
 
 _ARB_BLOCK_NUMBER = bytes.fromhex("a3b1b31d")  # arbBlockNumber() of ArbSys
 # the precompiled contract that returns what it is given: a call that cannot fail (Yellow Paper, appendix E)
@@ -76,6 +74,7 @@ class BlockReader:
         chain: its registry entry.
         pin: the block and the servers' order.
         deadline: of everything.
+        question_seconds: no single question is waited for longer: a dead chain must not take the time of a large one.
 
     Attributes:
         ended_by: why nothing is asked any more; None while servers answer.
@@ -83,8 +82,8 @@ class BlockReader:
         questions: how many were answered.
     """
 
-    def __init__(self, rpc: Rpc, chain: Chain, pin: Pin, deadline: Deadline) -> None:
-        self._rpc, self._chain, self._deadline = rpc, chain, deadline
+    def __init__(self, rpc: Rpc, chain: Chain, pin: Pin, deadline: Deadline, question_seconds: float) -> None:
+        self._rpc, self._chain, self._deadline, self._question_seconds = rpc, chain, deadline, question_seconds
         self._block, self._endpoints, self._multicall = pin.block, pin.endpoints, pin.multicall
         self._at = hex(pin.block.number)
         self._slots = asyncio.Semaphore(QUESTIONS_AT_ONCE)
@@ -330,7 +329,7 @@ class BlockReader:
         async with self._slots:
             if self.ended_by is not None:
                 return Answer(None, None, self.ended_by, ())
-            seconds = min(QUESTION_SECONDS, self._deadline.remaining())
+            seconds = min(self._question_seconds, self._deadline.remaining())
             deadline = Deadline(asyncio.get_running_loop().time, seconds)
             answer = await self._rpc.ask(self._endpoints if endpoints is None else endpoints, calls, deadline, read)
         self.questions += 1

@@ -19,7 +19,7 @@ from assets.network.errors import Failure, Kind
 from assets.network.hedging import Network
 from assets.registry.chains import Chain
 from assets.wallets import codec
-from assets.wallets.block_reader import QUESTION_SECONDS, BlockReader, Found, NativeBalance, Question
+from assets.wallets.block_reader import BlockReader, Found, NativeBalance, Question
 from assets.wallets.codec import AnswerError, Call
 from assets.wallets.model import (
     Asset,
@@ -37,13 +37,20 @@ from assets.wallets.rpc import Rpc
 
 T = TypeVar("T")
 
+QUESTION_SECONDS = 5.0
 _ATTEMPTS = 3
+# what positions leave of the time for a last look at the block
+_LAST_LOOK_SECONDS = 0.5
 _ERC1155_BALANCE_OF = bytes.fromhex("00fdd58e")  # balanceOf(address,uint256)
 _FACTS = (codec.DECIMALS, codec.SYMBOL, codec.NAME)
 
 
 class PositionReader(Protocol):
     """Reads one protocol's positions at the pinned block."""
+
+    @property
+    def name(self) -> str:
+        """The protocol, for messages."""
 
     async def read(self, chain: PinnedChain, wallets: Sequence[str]) -> list[Position]:
         """Positions of the wallets; whatever it raises costs only its own."""
@@ -59,6 +66,7 @@ async def read_chain(
     position_readers: Sequence[PositionReader] = (),
     *,
     max_head_age_seconds: float | None = None,
+    question_seconds: float = QUESTION_SECONDS,
     multicalls: MutableMapping[str, Multicall] | None = None,
     refusers: set[str] | None = None,
 ) -> ChainReport:
@@ -72,11 +80,12 @@ async def read_chain(
         chain: its registry entry.
         endpoints: in order of preference.
         network: asks; shared by all chains.
-        deadline: of the chain as a whole. A question waits QUESTION_SECONDS at most, and nothing is asked after one
-            that nobody answered, so a dead chain ends by then however far the deadline is.
+        deadline: of the chain as a whole.
         now: UTC, for the head's age.
         position_readers: asked after the cells, in what is left of the time.
         max_head_age_seconds: None = 20 block times, at least 60 s.
+        question_seconds: how long one question waits at most. Nothing is asked after one that nobody answered, so a
+            dead chain ends by then however far the deadline is.
         multicalls: what is known of Multicall3 by slug; added to, so keep it for the next read.
         refusers: hosts known to take no batches; added to.
     """
@@ -87,7 +96,7 @@ async def read_chain(
     report = partial(ChainReport, chain=request.chain, asked_at=asked_at)
     failure, is_reorganised = Failure.of(Kind.TIMEOUT), False
     for _ in range(_ATTEMPTS):
-        seconds = min(QUESTION_SECONDS, deadline.remaining())
+        seconds = min(question_seconds, deadline.remaining())
         pin = await pin_block(
             rpc, chain, endpoints, Deadline(loop.time, seconds), now, head_age_limit(chain, max_head_age_seconds),
             request.expected, multicalls,
@@ -96,14 +105,15 @@ async def read_chain(
             failure = pin
             break
         is_reorganised = is_reorganised or pin.is_reorganised
-        reader = BlockReader(rpc, chain, pin, deadline)
+        reader = BlockReader(rpc, chain, pin, deadline, question_seconds)
         cells, facts = await _cells_and_facts(reader, request, chain)
         positions, problems = await _positions(reader, request.positions_of, position_readers, deadline)
         # one question held the header beside the answers; after several it is looked at once more
         is_there = reader.questions < 2 or reader.is_gone or await reader.is_still_there()
         _remember(multicalls, chain.slug, reader.multicall)
         if reader.is_gone:
-            failure = Failure.of(Kind.NODE_LAG, f"block {pin.block.number} was replaced while it was read")
+            replaced = Failure.of(Kind.NODE_LAG, f"block {pin.block.number} was replaced while it was read")
+            failure = reader.ended_by or replaced
             continue
         if isinstance(is_there, Failure):
             problems = (*problems, f"whether the block still stands could not be asked: {is_there.message}")
@@ -128,7 +138,7 @@ async def _positions(
         return (), ()
 
     async def read(one: PositionReader) -> list[Position]:
-        async with asyncio.timeout(deadline.remaining()):
+        async with asyncio.timeout(max(deadline.remaining() - _LAST_LOOK_SECONDS, 0.0)):
             return await one.read(reader, wallets)
 
     outcomes = await asyncio.gather(*(read(one) for one in position_readers), return_exceptions=True)
@@ -138,7 +148,7 @@ async def _positions(
         if isinstance(outcome, Exception):
             # the text of an error may hold what came over the wire; the codec's does not
             said = f": {outcome}" if isinstance(outcome, AnswerError) else ""
-            problems.append(f"{type(one).__name__}: {type(outcome).__name__}{said}")
+            problems.append(f"positions of {one.name}: {type(outcome).__name__}{said}")
         elif isinstance(outcome, BaseException):
             raise outcome
         else:

@@ -111,7 +111,8 @@ async def read_chains(
             return await others[request.chain](request, endpoints, network, deadline, now)
         return await read_chain(
             request, chains()[request.chain], endpoints, network, deadline, now, position_readers,
-            max_head_age_seconds=max_head_age_seconds, multicalls=multicalls, refusers=refusers,
+            max_head_age_seconds=max_head_age_seconds, question_seconds=chain_seconds, multicalls=multicalls,
+            refusers=refusers,
         )  # fmt: skip
 
     async with asyncio.TaskGroup() as tasks:
