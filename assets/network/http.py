@@ -43,7 +43,7 @@ class Request:
 
     body: bytes | None = field(default=None, repr=False)
     path: str = field(default="", repr=False)
-    is_text: bool = False
+    is_text: bool = field(default=False, kw_only=True)
 
     @classmethod
     def post(cls, payload: object) -> "Request":

@@ -27,10 +27,9 @@ class Kind(StrEnum):
     """What an asset is on its chain; decides which call reads it."""
 
     NATIVE = "native"
-    ERC20 = "erc20"
+    ERC20 = "erc20"  # also a token of Solana, by its mint
     ERC721 = "erc721"  # counts only: balanceOf
     ERC1155 = "erc1155"  # needs a token id
-    SPL = "spl"  # Solana: all of a wallet's token accounts of one mint
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,8 +76,8 @@ async def read_chain(
     """Read all cells, and whatever else the wallets hold, at one slot or later.
 
     Args:
-        request: cells of kinds `native` and `spl` (address: the mint); any other kind is unsupported. `facts_of` are
-            mints; symbols and names are not read, since the older program keeps none.
+        request: cells of kinds `native` and `erc20`, here a token by its mint; any other kind is unsupported.
+            `facts_of` are mints; symbols and names are not read, since the older program keeps none.
         chain: Solana.
         endpoints: in the order of preference.
         network: asks.
@@ -95,7 +95,7 @@ async def read_chain(
     wallets = list(filter(_is_address, dict.fromkeys(wallet for wallet, _ in request.cells)))
     balances = await _read_balances(nodes, wallets, pin.value.number)
     slot = min(balances.slots, default=pin.value.number)
-    asked_mints = [asset.address for _, asset in request.cells if asset.kind is Kind.SPL]
+    asked_mints = [asset.address for _, asset in request.cells if asset.kind is Kind.ERC20]
     facts_of = [*(asset.address for asset in request.facts_of), *(mint for _, mint in balances.held())]
     wanted = [mint for mint in dict.fromkeys((*asked_mints, *facts_of)) if mint is not None and _is_address(mint)]
     mints, block = await asyncio.gather(_read_mints(nodes, wanted, slot), nodes.block(slot))
@@ -104,9 +104,9 @@ async def read_chain(
         problems.append(f"the block of slot {slot} was not told ({block.kind.value}): an earlier one stands for it")
         block = pin.value
     asked = set(request.cells)
-    held = [(wallet, Asset(request.chain, Kind.SPL, mint)) for wallet, mint in balances.held()]
+    held = [(wallet, Asset(request.chain, Kind.ERC20, mint)) for wallet, mint in balances.held()]
     facts = [
-        TokenFacts(Asset(request.chain, Kind.SPL, mint), told.decimals, None, None)
+        TokenFacts(Asset(request.chain, Kind.ERC20, mint), told.decimals, None, None)
         for mint in dict.fromkeys(facts_of)
         if mint is not None and isinstance(told := mints.get(mint), Mint)
     ]
@@ -185,7 +185,7 @@ def _cell(wallet: str, asset: Asset, balances: _Balances, mints: Mapping[str, _M
     if asset.kind is Kind.NATIVE:
         amount = balances.lamports[wallet]
     else:
-        mint = mints.get(asset.address or "") if asset.kind is Kind.SPL else None
+        mint = mints.get(asset.address or "") if asset.kind is Kind.ERC20 else None
         if mint is None:
             return Cell(wallet, asset, Status.UNSUPPORTED, None, "of Solana its coin and SPL tokens by mint are read")
         if isinstance(mint, str):

@@ -25,7 +25,7 @@ SOL = Asset("solana", Kind.NATIVE)
 
 
 def spl(mint: str) -> Asset:
-    return Asset("solana", Kind.SPL, mint)
+    return Asset("solana", Kind.ERC20, mint)
 
 
 def token_account(mint: str, owner: str, amount: int, state: int = 1, more: bytes = b"") -> bytes:
