@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 
 from assets.registry.addresses import Family
-from assets.registry.chains import chains, mainnets
+from assets.registry.chains import Chain, chains, mainnets
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,15 @@ def other_chains() -> dict[str, OtherChain]:
 def known_slugs() -> tuple[str, ...]:
     """Slugs of the chains of all families."""
     return (*chains(), *other_chains())
+
+
+def known_chain(slug: str) -> Chain | OtherChain:
+    """A chain of any family.
+
+    Raises:
+        KeyError: there is no such chain.
+    """
+    return other_chains()[slug] if slug in other_chains() else chains()[slug]
 
 
 def family_of_chain(slug: str) -> Family:

@@ -6,7 +6,8 @@ Sources: EIP-20, EIP-721, the JSON-RPC specification of execution clients (eth_g
 
 A log is what a contract says, no more: anybody's contract can say that a wallet sent its token. So a transfer counts
 only for tokens that are trusted, and a log that has the event's topic and not its form is passed over.
-Native coins move without any log, and so do tokens whose balances grow by themselves.
+Native coins move without any log, and so do tokens whose balances grow by themselves. Where a contract mirrors the
+native coin (ZKsync logs every payment of ether, fees too) its logs are left out, as its balance is.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -20,6 +21,7 @@ from assets.wallets.codec import decode_hex
 from assets.wallets.model import Asset
 from assets.wallets.model import Kind as AssetKind
 from assets.wallets.pinning import header_call, header_of, quantity_of
+from assets.wallets.reference import native_mirrors
 from assets.wallets.rpc import RpcCall
 from assets.wallets.splitting import Unread, in_parts
 
@@ -98,6 +100,9 @@ async def read_transfers(
         first: the first block; how far back is the caller's choice.
         last: the last block, known to exist and deep enough not to go away soon.
         width: blocks per question; halved where a server finds it too much. Most public servers take 2,000 or fewer.
+
+    Raises:
+        KeyError: there is no such chain.
     """
     found: list[_Log] = []
     unread: list[Unread] = []
@@ -106,8 +111,9 @@ async def read_transfers(
         parts = await in_parts(first, last, width, lambda low, high, part=part: _logs(ask, chain, part, low, high))  # type: ignore[misc]
         found += parts.found
         unread += parts.unread
+    mirrors = native_mirrors(chain)
     # a transfer between two wallets is told twice: as the one's and as the other's
-    logs = {(log.block_hash, log.log_index): log for log in found}.values()
+    logs = {(log.block_hash, log.log_index): log for log in found if log.asset.address not in mirrors}.values()
     times, gone = await _times(ask, {log.block_number: log.block_hash for log in logs})
     unread += gone
     unread += [
