@@ -6,6 +6,10 @@ gas.py), writing to the database, what a transaction does (the ledger's work).
 A row's `external_id` is `chain:transaction:log index`, a fee's ends in `gas`: read twice, it is one transaction. After
 a reorganisation the same transaction may have another index: rows of blocks that are gone must be given up, not added
 to.
+
+Where transactions move an instrument in an account, its balances are compared with them and change nothing any more
+(docs/contracts.md, balances CSV). So rows are for accounts whose ledger has an opening and what logs do not tell: fees
+alone, beside a native coin that only its balance explains, would make that holding negative.
 """
 
 from collections import defaultdict

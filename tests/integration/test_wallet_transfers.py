@@ -125,6 +125,8 @@ def test_transfers_and_gas_become_rows_of_the_ledger(node: EvmNode) -> None:
     outgoing = send(node, BOB, STRANGER, 1)
     claim(node, FAKE, ALICE, STRANGER, 10**30)  # a token that says what it likes
     claim(node, BROKEN, STRANGER, ALICE, 5)
+    dirty = codec.encode_uint256(2**200 + int(STRANGER, 16)) + codec.encode_address(ALICE) + codec.encode_uint256(1)
+    transact(node, STRANGER, FAKE, evm_contracts.CLAIM + dirty)  # no address, though it ends like one
     claim(node, NFT, STRANGER, BOB, 77)
     claim(node, MIRROR, STRANGER, BOB, 10**18)  # the native coin once more
     send(node, STRANGER, STRANGER, 9)  # nobody of ours

@@ -138,3 +138,9 @@ def test_what_is_no_coin_or_no_address_is_not_asked(peer: Esplora) -> None:
     assert not [
         question for question in peer.asked if "height" in question and not question.startswith("/block-height")
     ]
+
+
+def test_an_answer_about_another_address_is_none(peer: Esplora) -> None:
+    told = peer.told
+    peer.told = lambda question, body: told(question.replace(NEVER, USED), body)  # type: ignore[method-assign]
+    assert amounts(read(read_chain, REQUEST, peer)) == [*GOOD[:2], ("failed", None)]

@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from assets.registry.base58 import decode, encode
+from assets.registry.identifiers import instrument_id
+from assets.registry.other_chains import other_chains
 from assets.wallets.model import Asset, Block, ChainRequest, Kind, TokenFacts
 from assets.wallets.solana import read_chain
 from assets.wallets.solana_accounts import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, read_mint, read_token_account
@@ -233,3 +236,39 @@ def test_layouts_are_read_strictly() -> None:
 
 def test_the_programs_are_addresses() -> None:
     assert len(decode(TOKEN_PROGRAM)) == len(decode(TOKEN_2022_PROGRAM)) == 32
+
+
+def test_accounts_of_another_owner_are_no_balance() -> None:
+    peer = node()
+    told = peer.told_getTokenAccountsByOwner
+    peer.told_getTokenAccountsByOwner = lambda _, *rest: told(RICH, *rest)  # type: ignore[method-assign]
+    report = read(read_chain, ChainRequest("solana", [(POOR, spl(USDC))]), peer)
+    assert amounts(report) == [("failed", None)]
+    assert report.found == ()
+
+
+def test_the_chains_of_the_file_are_what_their_ids_say() -> None:
+    for chain in other_chains().values():
+        assert chain.caip2.partition(":")[2] == chain.genesis_hash[:32]
+        assert chain.native_instrument == instrument_id(chain.native_instrument)
+    assert instrument_id(other_chains()["solana"].token_instrument(USDC)).endswith(f"/token:{USDC}")
+
+
+def test_an_answer_is_not_lost_when_it_cannot_be_had_at_the_later_slot() -> None:
+    peer = Solana()
+    peer.accounts = {RICH: (5, SYSTEM_PROGRAM, b"")}
+    peer.slot = 1_001
+    peer.told_getSlot = lambda options: 1_000  # type: ignore[method-assign]
+    told = peer.told_getMultipleAccounts
+
+    def at_an_earlier_slot(*params: Any) -> dict[str, Any]:
+        peer.slots = [1_000]
+        return told(*params)
+
+    peer.told_getMultipleAccounts = at_an_earlier_slot  # type: ignore[method-assign]
+    peer.fault = lambda question: "500" if peer.asked.count("getMultipleAccounts") > 1 else None
+    report = read(read_chain, ChainRequest("solana", [(RICH, SOL)]), peer)
+    assert amounts(report) == [("ok", 5)]
+    assert report.block is not None
+    assert report.block.number == 1_000
+    assert report.problems[0] == "read at slots 1000 to 1001, not at one"
