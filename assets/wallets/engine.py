@@ -64,11 +64,13 @@ def read(
     Returns:
         Reports in the order of the requests.
     """
+    reports: list[ChainReport] = []
 
-    async def work() -> list[ChainReport]:
+    async def work() -> None:
+        # nothing is returned: asyncio.run takes the repr of its task's result, 100,000 cells long
         async with Http() as http:
             network = Network(http.send, Hosts(time.monotonic), time.monotonic, random or Random())  # noqa: S311 jitter
-            return await read_chains(
+            reports[:] = await read_chains(
                 requests, endpoints_of, network, now, max_head_age_seconds=max_head_age_seconds,
                 chain_seconds=chain_seconds, position_readers=position_readers, other_readers=other_readers,
                 multicalls=_known_multicalls, refusers=_known_refusers,
@@ -77,9 +79,11 @@ def read(
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work())
-    with ThreadPoolExecutor(1) as threads:
-        return threads.submit(asyncio.run, work()).result()
+        asyncio.run(work())
+    else:
+        with ThreadPoolExecutor(1) as threads:
+            threads.submit(asyncio.run, work()).result()
+    return reports
 
 
 async def read_chains(
