@@ -27,7 +27,16 @@ from assets.registry.chains import Chain
 from assets.wallets import codec
 from assets.wallets.codec import Call, Outcome
 from assets.wallets.model import Block
-from assets.wallets.pinning import ARB_SYS, CANONICAL_MULTICALL3, Multicall, Pin, header_call, header_of, quantity_of
+from assets.wallets.pinning import (
+    ARB_SYS,
+    CANONICAL_MULTICALL3,
+    Multicall,
+    Pin,
+    header_call,
+    header_of,
+    in_order,
+    quantity_of,
+)
 from assets.wallets.rpc import Rpc, RpcCall
 
 T = TypeVar("T")
@@ -196,13 +205,11 @@ class BlockReader:
                 return failure
             try:
                 outcomes = codec.decode_aggregate3(_bytes_of(told), len(calls))
-            except codec.NoAnswerError:
-                return _Refused(None)
-            except codec.MalformedError:
+            except codec.AnswerError:
                 if multicall.is_proven:
-                    raise  # damaged on its way
+                    raise  # damaged on its way, or a node that says nothing to any call
                 return _Refused(None)
-            failure = self._check(outcomes)
+            failure = self._check(outcomes, has_arb_sys=multicall.has_arb_sys)
             if failure is None and balance:
                 if isinstance(balance[0], Failure):
                     return balance[0]
@@ -223,9 +230,9 @@ class BlockReader:
             self._multicall = replace(self._multicall, is_proven=True)
         return answer.value
 
-    def _check(self, outcomes: Sequence[Outcome]) -> Failure | None:
+    def _check(self, outcomes: Sequence[Outcome], *, has_arb_sys: bool) -> Failure | None:
         """Whether the multicall ran on this chain at this block."""
-        chain_id, timestamp, *numbers = (_word(outcome) for outcome in outcomes[: len(_CHECKS) + 1])
+        chain_id, timestamp, *numbers = (_word(outcome) for outcome in outcomes[: len(_CHECKS) + has_arb_sys])
         if chain_id != self._chain.evm_id:
             return Failure.of(Kind.WRONG_CHAIN, f"its calls run on chain {chain_id}, not {self._chain.evm_id}")
         if self._block.number not in numbers:
@@ -268,8 +275,8 @@ class BlockReader:
                 return reverted
             indices = unanswered
             # somebody else first; where there is nobody else, a moment later
-            endpoints = tuple(one for one in self._endpoints if one != answer.endpoint) or self._endpoints
-            if len(self._endpoints) == 1 and round_number + 1 < _ROUNDS_ONE_BY_ONE:
+            endpoints = in_order([*(one for one in endpoints if one != answer.endpoint), answer.endpoint])
+            if len(endpoints) == 1 and round_number + 1 < _ROUNDS_ONE_BY_ONE:
                 await asyncio.sleep(min(0.25, self._deadline.remaining()))
         return reverted
 
@@ -288,7 +295,8 @@ class BlockReader:
             failure = self._contradiction(header)
             if failure is not None:
                 return failure
-            found = [_found(one, told) for one, told in zip(questions, answers, strict=True)]
+            is_mute = control == "0x"
+            found = [_found(one, told, is_mute=is_mute) for one, told in zip(questions, answers, strict=True)]
             troubles = [one for one in found if isinstance(one, Failure) and one.kind not in _REFUSED]
             return troubles[0] if len(troubles) == len(found) else found
 
@@ -339,14 +347,23 @@ class BlockReader:
         return answer
 
 
-def _found(question: Question, told: object) -> Found:
-    """What a call of its own told; what cannot be read is this server's failure."""
+def _found(question: Question, told: object, *, is_mute: bool) -> Found:
+    """What a call of its own told; what cannot be read is this server's failure.
+
+    Args:
+        question: what was asked.
+        told: its result, or why there is none.
+        is_mute: the server said nothing to the call that echoes, so that its silence is no sign of an empty address.
+    """
     if isinstance(told, Failure):
         return told
     try:
         if isinstance(question, NativeBalance):
             return Outcome(codec.encode_uint256(quantity_of(told)), None)
-        return Outcome(_bytes_of(told), None)
+        returned = _bytes_of(told)
+        if is_mute and not returned:
+            return Failure.of(Kind.SERVER, "it says nothing to any call")
+        return Outcome(returned, None)
     except (TypeError, ValueError) as error:
         return Failure.of(Kind.MALFORMED, type(error).__name__)
 

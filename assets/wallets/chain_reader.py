@@ -96,6 +96,7 @@ async def read_chain(
     report = partial(ChainReport, chain=request.chain, asked_at=asked_at)
     failure, is_reorganised = Failure.of(Kind.TIMEOUT), False
     for _ in range(_ATTEMPTS):
+        was_known = chain.slug in multicalls
         seconds = min(question_seconds, deadline.remaining())
         pin = await pin_block(
             rpc, chain, endpoints, Deadline(loop.time, seconds), now, head_age_limit(chain, max_head_age_seconds),
@@ -109,8 +110,12 @@ async def read_chain(
         cells, facts = await _cells_and_facts(reader, request, chain)
         positions, problems = await _positions(reader, request.positions_of, position_readers, deadline)
         # one question held the header beside the answers; after several it is looked at once more
-        is_there = reader.questions < 2 or reader.is_gone or await reader.is_still_there()
-        _remember(multicalls, chain.slug, reader.multicall)
+        is_settled = reader.questions < 2 or reader.is_gone or reader.ended_by is not None
+        is_there = is_settled or await reader.is_still_there()
+        _remember(multicalls, chain.slug, None if reader.ended_by else reader.multicall)
+        if was_known and reader.ended_by is not None and reader.ended_by.kind is Kind.MALFORMED:
+            failure = reader.ended_by  # another node than before stands there: its Multicall3 is looked at anew
+            continue
         if reader.is_gone:
             replaced = Failure.of(Kind.NODE_LAG, f"block {pin.block.number} was replaced while it was read")
             failure = reader.ended_by or replaced

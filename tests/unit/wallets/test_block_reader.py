@@ -64,6 +64,11 @@ def test_on_arbitrum_the_chain_tells_its_own_block_number():
     assert found == Outcome(codec.encode_uint256(7), None)
 
 
+def test_a_balance_that_reads_like_the_block_number_is_no_proof_of_it():
+    found = read([ARBITRUM.evm_id, 1_700_000_000, OF_ETHEREUM, BLOCK.number], has_arb_sys=False)
+    assert isinstance(found, Failure)
+
+
 @pytest.mark.parametrize(
     ("words", "kind", "what"),
     [
