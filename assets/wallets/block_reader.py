@@ -88,7 +88,8 @@ class BlockReader:
     Attributes:
         ended_by: why nothing is asked any more; None while servers answer.
         is_gone: no server has the pinned block any more; nothing that was read may be used.
-        questions: how many were answered.
+        questions: how many were put.
+        held_back_seconds: of the deadline, for what is asked later.
     """
 
     def __init__(self, rpc: Rpc, chain: Chain, pin: Pin, deadline: Deadline, question_seconds: float) -> None:
@@ -99,6 +100,7 @@ class BlockReader:
         self.ended_by: Failure | None = None
         self.is_gone = False
         self.questions = 0
+        self.held_back_seconds = 0.0
 
     @property
     def chain(self) -> str:
@@ -337,7 +339,8 @@ class BlockReader:
         async with self._slots:
             if self.ended_by is not None:
                 return Answer(None, None, self.ended_by, ())
-            seconds = min(self._question_seconds, self._deadline.remaining())
+            left = max(self._deadline.remaining() - self.held_back_seconds, 0.0)
+            seconds = min(self._question_seconds, left)
             deadline = Deadline(asyncio.get_running_loop().time, seconds)
             answer = await self._rpc.ask(self._endpoints if endpoints is None else endpoints, calls, deadline, read)
         self.questions += 1

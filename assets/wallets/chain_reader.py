@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, MutableMapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from assets.network.budget import Deadline
 from assets.network.endpoints import Endpoint
@@ -21,18 +21,11 @@ from assets.registry.chains import Chain
 from assets.wallets import codec
 from assets.wallets.block_reader import BlockReader, Found, NativeBalance, Question
 from assets.wallets.codec import AnswerError, Call
-from assets.wallets.model import (
-    Asset,
-    Cell,
-    ChainReport,
-    ChainRequest,
-    PinnedChain,
-    Position,
-    Status,
-    TokenFacts,
-)
+from assets.wallets.model import Asset, Cell, ChainReport, ChainRequest, Position, Status, TokenFacts
 from assets.wallets.model import Kind as AssetKind
 from assets.wallets.pinning import Multicall, head_age_limit, pin_block
+from assets.wallets.positions.reading import PositionReader
+from assets.wallets.positions.together import read_together
 from assets.wallets.rpc import Rpc
 
 T = TypeVar("T")
@@ -43,17 +36,6 @@ _ATTEMPTS = 3
 _LAST_LOOK_SECONDS = 0.5
 _ERC1155_BALANCE_OF = bytes.fromhex("00fdd58e")  # balanceOf(address,uint256)
 _FACTS = (codec.DECIMALS, codec.SYMBOL, codec.NAME)
-
-
-class PositionReader(Protocol):
-    """Reads one protocol's positions at the pinned block."""
-
-    @property
-    def name(self) -> str:
-        """The protocol, for messages."""
-
-    async def read(self, chain: PinnedChain, wallets: Sequence[str]) -> list[Position]:
-        """Positions of the wallets; whatever it raises costs only its own."""
 
 
 async def read_chain(
@@ -138,26 +120,17 @@ async def read_chain(
 async def _positions(
     reader: BlockReader, wallets: Sequence[str], position_readers: Sequence[PositionReader], deadline: Deadline
 ) -> tuple[tuple[Position, ...], tuple[str, ...]]:
-    """Positions of all readers, and which readers failed of what."""
+    """Positions of all readers, and which readers failed of what; a question in time's last half second is not put."""
     if not wallets or not position_readers:
         return (), ()
-
-    async def read(one: PositionReader) -> list[Position]:
-        async with asyncio.timeout(max(deadline.remaining() - _LAST_LOOK_SECONDS, 0.0)):
-            return await one.read(reader, wallets)
-
-    outcomes = await asyncio.gather(*(read(one) for one in position_readers), return_exceptions=True)
-    positions: list[Position] = []
-    problems = []
-    for one, outcome in zip(position_readers, outcomes, strict=True):
-        if isinstance(outcome, Exception):
-            # the text of an error may hold what came over the wire; the codec's does not
-            said = f": {outcome}" if isinstance(outcome, AnswerError) else ""
-            problems.append(f"positions of {one.name}: {type(outcome).__name__}{said}")
-        elif isinstance(outcome, BaseException):
-            raise outcome
-        else:
-            positions += outcome
+    reader.held_back_seconds = _LAST_LOOK_SECONDS
+    try:
+        async with asyncio.timeout(deadline.remaining()):
+            positions, problems = await read_together(position_readers, reader, wallets)
+    except TimeoutError:  # questions end before, so a reader waits for something else
+        return (), ("positions: TimeoutError",)
+    finally:
+        reader.held_back_seconds = 0.0
     return tuple(positions), tuple(problems)
 
 

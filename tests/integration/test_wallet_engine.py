@@ -419,17 +419,34 @@ class Reader:
         return [Position(wallets[0], "x", "staked", self.name, "staking", units, chain.block.number, ())]
 
 
-def test_readers_of_positions_cost_only_themselves(node: EvmNode) -> None:
-    readers = [Reader("good"), Reader("broken", error=ValueError(KEY)), Reader("slow", seconds=60)]
+def test_readers_of_positions_cost_only_themselves(node: EvmNode, proxy: FaultProxy) -> None:
+    readers = {SLUG: [Reader("good"), Reader("broken", error=ValueError(KEY))]}.__getitem__
     request = dataclasses.replace(SMALL, positions_of=WALLETS[:1])
-    report = read(request, node, position_readers=readers, chain_seconds=1.0)
+    route = proxy.route(node.url)
+    report = read(request, route, position_readers=readers)
     assert is_right(report)
     assert report.block is not None
     assert [(one.protocol, one.units, one.decimals) for one in report.positions] == [
         ("good", 10**18, report.block.number)
     ]
-    assert report.problems == ("positions of broken: ValueError", "positions of slow: TimeoutError")
+    assert report.problems == ("positions of broken: ValueError",)
+    # head, cells, positions, the one that reverted alone, the header once more
+    assert [len(methods) for methods in route.methods] == [4, 2, 2, 3, 1]
     assert read(SMALL, node, position_readers=readers).positions == ()
+
+
+def test_a_server_that_hangs_after_the_cells_costs_the_positions(node: EvmNode, proxy: FaultProxy) -> None:
+    route = proxy.route(node.url)
+    route.before = lambda number, _: setattr(route, "fault", "hang") if number == 3 else None
+    request = dataclasses.replace(SMALL, positions_of=WALLETS[:1])
+    report = read(request, route, position_readers=lambda slug: [Reader("good")], chain_seconds=1.0)
+    assert is_right(report)
+    assert (report.positions, report.problems) == ((), ("positions of good: AssertionError",))
+    # one that waits for something else than the chain
+    readers = [Reader("slow", seconds=60)]
+    report = read(request, node, position_readers=lambda slug: readers, chain_seconds=0.6)
+    assert is_right(report)
+    assert report.problems == ("positions: TimeoutError",)
 
 
 def test_a_large_population_goes_chunk_by_chunk(node: EvmNode, bare: EvmNode, proxy: FaultProxy) -> None:
