@@ -98,7 +98,7 @@ class BlockReader:
         self._at = hex(pin.block.number)
         self._slots = asyncio.Semaphore(QUESTIONS_AT_ONCE)
         self.ended_by: Failure | None = None
-        self.is_gone = False
+        self.is_gone = self._is_contradicted = False
         self.questions = 0
         self.held_back_seconds = 0.0
 
@@ -323,11 +323,12 @@ class BlockReader:
         if isinstance(header, Failure):
             return header
         told = header_of(header)
+        if told is not None and told.hash == self._block.hash and told.number == self._block.number:
+            return None
+        self._is_contradicted = True
         if told is None:
             return Failure.of(Kind.NODE_LAG, f"it does not have block {self._block.number}")
-        if told.hash != self._block.hash or told.number != self._block.number:
-            return _lag(f"it has another block {self._block.number}")
-        return None
+        return _lag(f"it has another block {self._block.number}")
 
     async def _ask(
         self,
@@ -346,7 +347,7 @@ class BlockReader:
         self.questions += 1
         if answer.failure is not None and answer.failure.kind not in _REFUSED:
             self.ended_by = answer.failure
-            self.is_gone = self.is_gone or answer.failure.kind is Kind.NODE_LAG
+            self.is_gone = self.is_gone or (self._is_contradicted and answer.failure.kind is Kind.NODE_LAG)
         return answer
 
 

@@ -90,17 +90,17 @@ async def read_chain(
         is_reorganised = is_reorganised or pin.is_reorganised
         reader = BlockReader(rpc, chain, pin, deadline, question_seconds)
         cells, facts = await _cells_and_facts(reader, request, chain)
+        failure = reader.ended_by or failure
+        if _is_worth_another(reader, was_known=was_known):
+            _remember(multicalls, chain.slug, None)
+            continue
         positions, problems = await _positions(reader, request.positions_of, position_readers, deadline)
         # one question held the header beside the answers; after several it is looked at once more
         is_settled = reader.questions < 2 or reader.is_gone or reader.ended_by is not None
         is_there = is_settled or await reader.is_still_there()
         _remember(multicalls, chain.slug, None if reader.ended_by else reader.multicall)
-        if was_known and reader.ended_by is not None and reader.ended_by.kind is Kind.MALFORMED:
-            failure = reader.ended_by  # another node than before stands there: its Multicall3 is looked at anew
-            continue
         if reader.is_gone:
-            replaced = Failure.of(Kind.NODE_LAG, f"block {pin.block.number} was replaced while it was read")
-            failure = reader.ended_by or replaced
+            failure = Failure.of(Kind.NODE_LAG, f"block {pin.block.number} was replaced while it was read")
             continue
         if isinstance(is_there, Failure):
             problems = (*problems, f"whether the block still stands could not be asked: {is_there.message}")
@@ -115,6 +115,14 @@ async def read_chain(
         block=None, endpoint=None, tries=tuple(rpc.tries), seconds=loop.time() - started, cells=tuple(lost),
         is_reorganised=is_reorganised, failure=_named(failure),
     )  # fmt: skip
+
+
+def _is_worth_another(reader: BlockReader, *, was_known: bool) -> bool:
+    """Whether cells that nobody answered may be answered at a newer block, or without what was known of Multicall3."""
+    if reader.ended_by is None:
+        return reader.is_gone
+    # damaged answers of a contract known from before: another node may stand there now
+    return reader.ended_by.kind is Kind.NODE_LAG or (was_known and reader.ended_by.kind is Kind.MALFORMED)
 
 
 async def _positions(

@@ -299,8 +299,7 @@ def test_a_server_of_another_chain_or_of_an_old_head_is_passed_over(
 
 
 def test_a_server_that_lags_1000_blocks(nodes: EvmNodes, node: EvmNode, proxy: FaultProxy) -> None:
-    ahead = furnish(nodes.start(CHAIN_ID))
-    ahead.mine(1000)
+    ahead = furnish(nodes.start(CHAIN_ID, "--number", "1000"))
     seen = read(SMALL, ahead)
     assert seen.block is not None
     # both heads are young: the block read before tells that the first one lags
@@ -388,6 +387,19 @@ def test_a_reorganisation_between_two_chunks_is_read_again(
     report = read(SMALL, route)
     assert (report.block, {cell.status for cell in report.cells}) == (None, {Status.FAILED})
     assert "it has another block" in (report.failure or "")
+
+
+def test_a_reorganisation_after_the_cells_is_noticed(nodes: EvmNodes, proxy: FaultProxy) -> None:
+    changing = furnish(nodes.start(CHAIN_ID))
+    route = proxy.route(changing.url)
+    # head, cells, positions, the one that reverted alone; the fifth request is the last look at the header
+    route.before = lambda number, _: changing.rpc("anvil_reorg", 2, []) if number == 5 else None
+    request = dataclasses.replace(SMALL, positions_of=WALLETS[:1])
+    report = read(request, route, position_readers=lambda slug: [Reader("good")])
+    assert is_right(report)
+    assert report.block is not None
+    assert report.block.hash == changing.rpc("eth_getBlockByNumber", "latest", False)["hash"]
+    assert [one.units for one in report.positions] == [10**18]
 
 
 def test_a_chain_that_was_started_anew_is_read(node: EvmNode) -> None:
