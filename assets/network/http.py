@@ -1,4 +1,4 @@
-"""JSON over HTTP: one request to one endpoint, and whatever goes wrong as a `Failure`.
+"""JSON, or plain text, over HTTP: one request to one endpoint, and whatever goes wrong as a `Failure`.
 
 Belongs here: the session of a run, time and size limits, strict reading of JSON. Must not be here: which endpoint is
 asked and when (hedging.py), what an answer means.
@@ -39,11 +39,14 @@ class Request:
         body: JSON to be posted; None: a GET.
         path: appended to the path of the endpoint's address, for REST services; begins with `/`, has no query.
         query: names and values, joined to the query of the endpoint's address.
+        is_text: the answer is no JSON but short text, such as a hash; the reply's value is then a str, without the
+            white space around it. Its reader must be strict: a page of HTML is text too.
     """
 
     body: bytes | None = field(default=None, repr=False)
     path: str = field(default="", repr=False)
-    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    query: tuple[tuple[str, str], ...] = field(default=(), repr=False, kw_only=True)
+    is_text: bool = field(default=False, kw_only=True)
 
     @classmethod
     def post(cls, payload: object) -> "Request":
@@ -53,7 +56,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer that is JSON; `size_bytes` after decompression."""
+    """An answer, read from JSON unless text was asked for; `size_bytes` after decompression."""
 
     value: object
     size_bytes: int
@@ -96,7 +99,7 @@ class Http:
             await self._resolver.close()
 
     async def send(self, endpoint: Endpoint, request: Request, timeout_seconds: float) -> Reply | Failure:
-        """Ask one endpoint once for JSON.
+        """Ask one endpoint once for JSON, or for text where the request says so.
 
         The body decides what is JSON, not the content type: nodes answer with text/plain too.
         """
@@ -104,7 +107,7 @@ class Http:
         if isinstance(body, Failure):
             return body
         try:
-            return Reply(read_json(body), len(body))
+            return Reply(_read_text(body) if request.is_text else read_json(body), len(body))
         except MalformedResponseError as error:
             return classify(error)
 
@@ -161,6 +164,13 @@ def read_json(body: bytes, fraction: Callable[[str], object] = float) -> object:
         _refuse_deep(body)
         return json.loads(text, parse_float=fraction, object_pairs_hook=_object, parse_constant=_no_constant)
     except (ValueError, RecursionError):  # cut off, HTML, another encoding, nested a thousand deep
+        raise MalformedResponseError from None
+
+
+def _read_text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8").strip()
+    except ValueError:
         raise MalformedResponseError from None
 
 

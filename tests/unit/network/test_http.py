@@ -48,6 +48,15 @@ def test_a_get_appends_its_path_and_keeps_the_query():
     assert server.bodies == [b""]
 
 
+def test_text_is_given_as_it_is_without_the_space_around_it():
+    result, _ = asyncio.run(_send("html", request=Request(path="/blocks/tip/hash", is_text=True)))
+    assert isinstance(result, Reply)
+    assert result.value == "<html>Unauthorized</html>"
+    result, _ = asyncio.run(_send("latin", request=Request(is_text=True)))
+    assert isinstance(result, Failure)
+    assert result.kind is Kind.MALFORMED
+
+
 def test_user_and_password_of_an_address_are_sent_as_such():
     async def work():
         async with faulty_server() as server, Http() as http:
