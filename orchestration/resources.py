@@ -17,12 +17,13 @@ import dagster as dg
 from assets.publication import runs
 from assets.publication.mart_specs import MartSpec, read_specs
 from assets.publication.tables import ensure_marts
+from assets.wallets.model import ChainReport, ChainRequest
 from assets.warehouse import dbt
 from assets.warehouse.database import Connection, PipelineLock, connect, pipeline_lock
 from assets.warehouse.migrate import migrate
 from assets.warehouse.roles import ensure_reader_role
 from orchestration.embedded_postgres import database_url, reader_password
-from orchestration.settings import load_settings
+from orchestration.settings import Settings, load_settings
 from quality.results import CheckResult, record
 
 #: Set by the command line when a person watches.
@@ -108,6 +109,30 @@ def prepare_database(url: str, password: str | None) -> str | None:
         ensure_marts(conn, read_specs(dbt.prepare()))
     with connect(url) as conn:
         return ensure_reader_role(conn, password).message
+
+
+class Chains:
+    """The chains as a run may ask them: whether at all, and all at once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether HOLDFAST_SOURCES lets chains be asked."""
+        return self._settings.sources is None or "chains" in self._settings.sources
+
+    def read(self, requests: Sequence[ChainRequest]) -> list[ChainReport]:
+        """Ask them; a chain that fails says so in its report."""
+        from assets.wallets.engine import read
+
+        return read(requests, self._settings.rpc_endpoints)
+
+
+@dg.resource(description="The chains of the wallets, asked over their endpoints.")
+def chains_resource(context: dg.InitResourceContext) -> Chains:
+    """Own and public endpoints as the environment names them."""
+    return Chains(load_settings())
 
 
 class Progress:

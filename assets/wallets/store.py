@@ -204,7 +204,8 @@ standing as (
     inner join raw.chain_reads as reads on rows.read_id = reads.read_id and reads.superseded_by is null
 )
 insert into ops.wallet_cells (chain, wallet, instrument_id, raw_amount, good_read_id, status, reason, read_id)
-select last.chain, last.wallet, last.instrument_id, good.raw_amount, good.read_id, last.status, last.reason, last.read_id
+select
+    last.chain, last.wallet, last.instrument_id, good.raw_amount, good.read_id, last.status, last.reason, last.read_id
 from (
     select distinct on (chain, wallet, instrument_id) * from standing
     order by chain, wallet, instrument_id, balance_id desc
@@ -274,7 +275,8 @@ order by chain, wallet, instrument_id
 _UPDATE_CELLS = """
 insert into ops.wallet_cells as cells
     (chain, wallet, instrument_id, raw_amount, good_read_id, status, reason, read_id)
-select chain, wallet, instrument_id, raw_amount, case when raw_amount is not null then read_id end, status, reason, read_id
+select
+    chain, wallet, instrument_id, raw_amount, case when raw_amount is not null then read_id end, status, reason, read_id
 from changed_cells
 on conflict (chain, wallet, instrument_id) do update
 set raw_amount = coalesce(excluded.raw_amount, cells.raw_amount),
