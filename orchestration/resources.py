@@ -123,10 +123,15 @@ class Chains:
         return self._settings.sources is None or "chains" in self._settings.sources
 
     def read(self, requests: Sequence[ChainRequest]) -> list[ChainReport]:
-        """Ask them; a chain that fails says so in its report."""
+        """Ask them; a chain that fails says so in its report. A chain that nothing here can read is left out."""
+        from assets.registry.chains import chains
+        from assets.wallets.endpoints import chain_endpoints
         from assets.wallets.engine import read
 
-        return read(requests, self._settings.rpc_endpoints)
+        asked = [request for request in requests if request.chain in chains()]
+        own, is_public = self._settings.rpc_endpoints, self._settings.is_rpc_public
+        endpoints = {r.chain: chain_endpoints(chains()[r.chain], own, is_public_asked=is_public) for r in asked}
+        return read(asked, endpoints, max_head_age_seconds=self._settings.max_head_age_seconds)
 
 
 @dg.resource(description="The chains of the wallets, asked over their endpoints.")
