@@ -150,11 +150,11 @@ select
      where rows.read_id <= known.read_id order by rows.balance_id desc limit 1),
     (select max(rows.read_id) from raw.wallet_positions as rows cross join known where rows.read_id <= known.read_id),
     (select count(*) from raw.chain_reads as reads where reads.superseded_by is not null),
-    (select md5(string_agg(asked.chain_id || (last.block_number is null), ',' order by asked.chain_id))
+    (select md5(string_agg(asked.chain_id || (last.failure is null), ',' order by asked.chain_id))
      from (select distinct chain_id from registry.portfolio_wallets where is_active) as asked
      cross join known
      cross join lateral (
-         select reads.block_number from raw.chain_reads as reads
+         select reads.failure from raw.chain_reads as reads
          where reads.chain = asked.chain_id and reads.read_id <= known.read_id order by reads.read_id desc limit 1
      ) as last),
     (select md5(string_agg(wallets::text, ',' order by wallets.id)) from (

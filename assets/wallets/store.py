@@ -73,7 +73,7 @@ left join lateral (
 ) as last on true
 left join lateral (
     select reads.block_number, reads.block_hash, reads.block_at from raw.chain_reads as reads
-    where reads.chain = asked.chain and reads.block_number is not null and reads.superseded_by is null
+    where reads.chain = asked.chain and reads.failure is null and reads.superseded_by is null
     order by reads.read_id desc limit 1
 ) as good on true
 where last.turn is not null
@@ -144,7 +144,7 @@ _READ_COLUMNS = (
 _NEW_TABLES = """
 create temporary table new_cells (
     chain text not null, wallet text not null, instrument_id text not null, status text not null,
-    raw_amount numeric(78, 0), reason text
+    raw_amount numeric(78, 0), reason text, is_kept boolean not null default true
 ) on commit drop;
 create temporary table new_facts (
     instrument_id text not null, chain text not null, address text, decimals integer, symbol text, name text,
@@ -154,7 +154,8 @@ create temporary table new_components (
     chain text not null, instrument_id text not null, component_id text not null, per_unit ops.amount not null
 ) on commit drop;
 create temporary table new_reads on commit drop as
-select read_id, chain, block_number, is_reorganised from raw.chain_reads where run_id = %(run)s and read_id > %(before)s
+select read_id, chain, block_number, is_reorganised, failure is null as is_read
+from raw.chain_reads where run_id = %(run)s and read_id > %(before)s
 """
 # All reads at the block that was found gone; reads of earlier blocks were not looked at and still count.
 _SUPERSEDE = """
@@ -165,7 +166,7 @@ from (
     from new_reads
     cross join lateral (
         select reads.block_hash from raw.chain_reads as reads
-        where reads.chain = new_reads.chain and reads.block_number is not null and reads.superseded_by is null
+        where reads.chain = new_reads.chain and reads.failure is null and reads.superseded_by is null
             and reads.read_id < new_reads.read_id
         order by reads.read_id desc limit 1
     ) as last
@@ -174,33 +175,23 @@ from (
 where gone.chain = found.chain and gone.block_hash = found.block_hash and gone.superseded_by is null
     and gone.read_id < found.read_id
 """
+_TOUCHED = """
+create temporary table touched_cells on commit drop as
+select distinct rows.chain, rows.wallet, rows.instrument_id
+from raw.wallet_balances as rows
+inner join raw.chain_reads as reads on rows.read_id = reads.read_id
+inner join new_reads on reads.superseded_by = new_reads.read_id
+"""
 _UNDO = """
-with
-touched as (
-    select distinct rows.chain, rows.wallet, rows.instrument_id
-    from raw.wallet_balances as rows
-    inner join raw.chain_reads as reads on rows.read_id = reads.read_id
-    inner join new_reads on reads.superseded_by = new_reads.read_id
-),
-removed as (
-    delete from ops.wallet_cells as cells using touched
-    where (cells.chain, cells.wallet, cells.instrument_id) = (touched.chain, touched.wallet, touched.instrument_id)
-    returning cells.chain, cells.wallet, cells.instrument_id
-)
-select count(*) from removed
+delete from ops.wallet_cells as cells using touched_cells as touched
+where (cells.chain, cells.wallet, cells.instrument_id) = (touched.chain, touched.wallet, touched.instrument_id)
 """
 _RESTORE = """
 with
-touched as (
-    select distinct rows.chain, rows.wallet, rows.instrument_id
-    from raw.wallet_balances as rows
-    inner join raw.chain_reads as reads on rows.read_id = reads.read_id
-    inner join new_reads on reads.superseded_by = new_reads.read_id
-),
 standing as (
     select rows.*
     from raw.wallet_balances as rows
-    inner join touched using (chain, wallet, instrument_id)
+    inner join touched_cells using (chain, wallet, instrument_id)
     inner join raw.chain_reads as reads on rows.read_id = reads.read_id and reads.superseded_by is null
 )
 insert into ops.wallet_cells (chain, wallet, instrument_id, raw_amount, good_read_id, status, reason, read_id)
@@ -214,6 +205,20 @@ left join (
     select distinct on (chain, wallet, instrument_id) * from standing where raw_amount is not null
     order by chain, wallet, instrument_id, balance_id desc
 ) as good using (chain, wallet, instrument_id)
+"""
+# What is held again, now that a block is gone that said otherwise, was perhaps not asked: nothing confirms it yet.
+_NOT_ASKED = """
+insert into new_cells (chain, wallet, instrument_id, status, reason)
+select
+    cells.chain, cells.wallet, cells.instrument_id, 'failed', 'not asked again since the block that changed it is gone'
+from ops.wallet_cells as cells
+inner join touched_cells using (chain, wallet, instrument_id)
+left join raw.token_facts as facts on cells.instrument_id = facts.instrument_id
+where cells.raw_amount <> 0 and facts.is_position is not true
+    and cells.chain in (select new_reads.chain from new_reads where new_reads.is_read)
+    and not exists (
+        select from new_cells as new
+        where (new.chain, new.wallet, new.instrument_id) = (cells.chain, cells.wallet, cells.instrument_id))
 """
 _FACTS = """
 insert into raw.token_facts as known
@@ -262,7 +267,7 @@ left join ops.wallet_cells as cells
     on new.chain = cells.chain and new.wallet = cells.wallet and new.instrument_id = cells.instrument_id
 left join raw.token_facts as facts on new.instrument_id = facts.instrument_id
 left join ops.known_instruments as natives on new.instrument_id = natives.instrument_id
-where cells.status is null or cells.status <> new.status
+where (cells.status is null and (new.status = 'ok' or new.is_kept)) or cells.status <> new.status
     or (new.raw_amount is not null and new.raw_amount is distinct from cells.raw_amount)
 """
 _APPEND = """
@@ -331,14 +336,18 @@ def land(conn: Connection, run_id: str, cutoff_at: datetime, plan: Plan, reports
         conn.execute(statement, {"run": run_id, "before": before} if "%(run)s" in statement else None)
     if any(report.is_reorganised for report in reports):
         conn.execute(_SUPERSEDE)
+        conn.execute(_TOUCHED)
         conn.execute(_UNDO)
         conn.execute(_RESTORE)
-    read = [report for report in reports if report.block is not None]
+    read = [report for report in reports if report.block is not None and report.failure is None]
     copy_rows(conn, "pg_temp.new_cells", _columns(conn, "new_cells"), _cell_rows(read, plan))
     copy_rows(conn, "pg_temp.new_facts", _columns(conn, "new_facts"), _fact_rows(read))
     copy_rows(conn, "pg_temp.new_components", _columns(conn, "new_components"), _component_rows(read))
     for table in ("new_reads", "new_cells", "new_facts", "new_components"):
         conn.execute(f"analyze pg_temp.{table}")
+    if any(report.is_reorganised for report in reports):
+        conn.execute(_NOT_ASKED)
+        conn.execute("drop table pg_temp.touched_cells")
     conn.execute(_FACTS)
     problems = {report.chain: bool(report.problems) for report in read}
     asked = [(r.chain, w) for r in plan.requests if r.chain in problems for w in r.positions_of]
@@ -368,7 +377,7 @@ def _read_row(report: ChainReport, run_id: str, cutoff_at: datetime, turns: int)
     return (
         run_id,
         report.chain,
-        turns + (block is not None),
+        turns + (block is not None and report.failure is None),
         report.asked_at,
         block and block.number,
         block and block.hash,
@@ -390,7 +399,10 @@ def _read_row(report: ChainReport, run_id: str, cutoff_at: datetime, turns: int)
 
 
 def _cell_rows(reports: Iterable[ChainReport], plan: Plan) -> Iterator[Sequence[Any]]:
-    """What is kept: every amount above zero, and of what is named or was held whatever became of it."""
+    """What is kept: every amount above zero, and of what is named or was held whatever became of it.
+
+    After a reorganisation what was held is known only in the database, so all goes there.
+    """
     for report in reports:
         named, held = plan.named.get(report.chain, frozenset()), plan.held.get(report.chain, frozenset())
         name = _memo(instrument_id)
@@ -398,10 +410,11 @@ def _cell_rows(reports: Iterable[ChainReport], plan: Plan) -> Iterator[Sequence[
         for cell in report.cells:
             instrument = name(cell.asset)
             key = (cell.wallet, instrument)
-            if (cell.status is Status.OK or instrument in named or key in held) and key not in receipts:
-                yield report.chain, cell.wallet, instrument, cell.status.value, cell.amount, _shown(cell)
+            is_kept = instrument in named or key in held
+            if (cell.status is Status.OK or is_kept or report.is_reorganised) and key not in receipts:
+                yield report.chain, cell.wallet, instrument, cell.status.value, cell.amount, _shown(cell), is_kept
         for (wallet, instrument), units in _units(report.positions).items():
-            yield report.chain, wallet, instrument, "ok" if units else "zero", units, None
+            yield report.chain, wallet, instrument, "ok" if units else "zero", units, None, False
 
 
 def _memo(function: Callable[[Asset], str]) -> Callable[[Asset], str]:

@@ -6,9 +6,9 @@ create table raw.chain_reads (
     read_id bigint generated always as identity primary key,
     run_id text not null,
     chain text not null,
-    turn integer not null,                -- reads of this chain that had a block, this one included
+    turn integer not null,                -- reads of this chain without a failure, this one included
     asked_at timestamptz not null,
-    block_number bigint,                  -- null: the chain could not be read
+    block_number bigint,                  -- null: no endpoint could be trusted with one
     block_hash text,
     block_at timestamptz,                 -- the chain's own time
     counts_at timestamptz not null,       -- the block's time, or when it was asked; never after the run's as-of
@@ -23,7 +23,7 @@ create table raw.chain_reads (
     positions integer not null,
     is_reorganised boolean not null,
     superseded_by bigint references raw.chain_reads,
-    failure text,
+    failure text,                         -- why the chain as a whole was not read; null: it was
     problems text
 );
 create index on raw.chain_reads (chain, read_id);

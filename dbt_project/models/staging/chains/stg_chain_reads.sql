@@ -1,4 +1,4 @@
--- Reads of chains up to the run's cut-off whose block is still on its chain; a read without a block failed.
+-- Reads of chains up to the run's cut-off whose block is still on its chain; a failed read gave no balance.
 select
     reads.read_id,
     reads.run_id,
@@ -7,7 +7,7 @@ select
     reads.counts_at,
     reads.block_number,
     reads.block_hash,
-    reads.block_number is null as is_failed,
+    reads.failure is not null as is_failed,
     reads.endpoint,
     reads.cells_failed,
     reads.cells_quarantined,
