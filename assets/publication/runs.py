@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -185,6 +186,31 @@ def window_of(conn: Connection, run_id: str) -> Window:
     if row is None:
         raise LookupError(f"run {run_id} has not begun")
     return Window(row[0], row[1], row[2])
+
+
+def request_snapshots(conn: Connection, portfolios: Sequence[str] | None) -> list[str]:
+    """Ask for a manual snapshot of portfolios, or of all active ones; the next run takes it.
+
+    Returns:
+        those that are no active portfolio; then nothing is asked for.
+    """
+    active = {row[0] for row in conn.execute("select id from registry.portfolios where is_active")}
+    unknown = sorted(set(portfolios or ()) - active)
+    if not unknown:
+        conn.execute(
+            "insert into registry.snapshot_requests (portfolio_id) select unnest(%s::text[])",
+            [sorted(set(portfolios) if portfolios is not None else active)],
+        )
+    return unknown
+
+
+def newest_request(conn: Connection) -> int | None:
+    """The newest request that no publication has answered; None when nobody waits."""
+    row = conn.execute(
+        "select max(request_id) from registry.snapshot_requests where published_at is null"
+        " and portfolio_id in (select id from registry.portfolios where is_active)"
+    ).fetchone()
+    return row[0] if row else None
 
 
 def fulfil_requests(conn: Connection, run_id: str) -> int:
