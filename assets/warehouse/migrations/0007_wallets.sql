@@ -33,7 +33,7 @@ create index on raw.chain_reads (run_id);
 -- cell is asked in every read of its chain, so without a newer row a later read confirms it.
 create table raw.wallet_balances (
     balance_id bigint generated always as identity primary key,
-    read_id bigint not null references raw.chain_reads,
+    read_id bigint not null,              -- of raw.chain_reads; a foreign key would be checked row by row
     chain text not null,
     wallet text not null,
     instrument_id text not null,
