@@ -38,7 +38,7 @@ demo: $(READY)
 	@echo "  stop the server  $(BIN)/holdfast down"
 
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Reference data about chains: Multicall3, listed tokens, Aave v3 markets; reviewed files in `data`, read once.
+"""Reference data about chains: Multicall3, tokens, protocols, economic identity; reviewed files in `data`, read once.
 
 Belongs here: typed rows of those files, by chain. Must not be here: networks, prices, what a token may count for (a
 listed token is one worth asking about, not a trusted one). Chains themselves: assets/registry/chains.py.
@@ -69,6 +69,54 @@ class AaveMarket:
     reserves: tuple[AaveReserve, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class PositionContract:
+    """A contract of a protocol in which wallets have positions.
+
+    Attributes:
+        role: what it is to its protocol: position_manager, factory, comet, erc4626, steth, wsteth, reth, cbeth.
+        underlying: base token of a comet, asset of a vault; None where it has none.
+    """
+
+    chain: str
+    protocol: str
+    role: str
+    address: str
+    underlying: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UniswapV2Pair:
+    """A pair with the ABI of Uniswap v2."""
+
+    chain: str
+    protocol: str
+    pair: str
+    token0: str
+    token1: str
+
+
+@dataclass(frozen=True, slots=True)
+class CanonicalInstrument:
+    """The economic asset of which a token is an instance.
+
+    Attributes:
+        relation: `native_issue` (by the issuer on this chain), `bridged` (by the chain's canonical bridge, the issuer's
+            or the protocol's own), `wrapped` (redeemable one for one for the chain's native coin).
+    """
+
+    chain: str
+    evm_id: int
+    address: str
+    canonical_instrument: str
+    relation: str
+
+    @property
+    def instrument_id(self) -> str:
+        """The CAIP-19 id of the token."""
+        return f"eip155:{self.evm_id}/erc20:{self.address}"
+
+
 def multicall3_addresses(slug: str) -> tuple[str, ...]:
     """Where Multicall3 may stand on a chain, best first; empty = none known. The code there is still to be checked.
 
@@ -114,6 +162,74 @@ def aave_markets(slug: str) -> tuple[AaveMarket, ...]:
         KeyError: there is no such chain.
     """
     return _aave_markets().get(slug, ())
+
+
+def position_contracts(slug: str) -> tuple[PositionContract, ...]:
+    """Reviewed contracts of a chain in which wallets have positions.
+
+    Raises:
+        KeyError: there is no such chain.
+    """
+    return _position_contracts().get(chains()[slug].evm_id, ())
+
+
+def uniswap_v2_pairs(slug: str) -> tuple[UniswapV2Pair, ...]:
+    """Reviewed pairs of a chain.
+
+    Raises:
+        KeyError: there is no such chain.
+    """
+    return _uniswap_v2_pairs().get(chains()[slug].evm_id, ())
+
+
+@cache
+def canonical_instruments() -> tuple[CanonicalInstrument, ...]:
+    """The economic asset of each reviewed token of all chains; its key is chain and address, never a symbol."""
+    known = chains_by_id()
+    return tuple(
+        CanonicalInstrument(
+            chain=known[int(row["chain_id"])].slug,
+            evm_id=int(row["chain_id"]),
+            address=row["address"],
+            canonical_instrument=row["canonical_instrument"],
+            relation=row["relation"],
+        )
+        for row in _rows("canonical_instruments.csv")
+    )
+
+
+@cache
+def _position_contracts() -> dict[int, tuple[PositionContract, ...]]:
+    found: dict[int, list[PositionContract]] = defaultdict(list)
+    for row in _rows("position_contracts.csv"):
+        evm_id = int(row["chain_id"])
+        found[evm_id].append(
+            PositionContract(
+                chain=chains_by_id()[evm_id].slug,
+                protocol=row["protocol"],
+                role=row["role"],
+                address=row["address"],
+                underlying=row["underlying"] or None,
+            )
+        )
+    return {evm_id: tuple(contracts) for evm_id, contracts in found.items()}
+
+
+@cache
+def _uniswap_v2_pairs() -> dict[int, tuple[UniswapV2Pair, ...]]:
+    found: dict[int, list[UniswapV2Pair]] = defaultdict(list)
+    for row in _rows("uniswap_v2_pairs.csv"):
+        evm_id = int(row["chain_id"])
+        found[evm_id].append(
+            UniswapV2Pair(
+                chain=chains_by_id()[evm_id].slug,
+                protocol=row["protocol"],
+                pair=row["pair"],
+                token0=row["token0"],
+                token1=row["token1"],
+            )
+        )
+    return {evm_id: tuple(pairs) for evm_id, pairs in found.items()}
 
 
 @cache
