@@ -5,7 +5,7 @@ Belongs here: what servers do wrong, by name, and the process or thread that doe
 benchmark runs it as a process (`FaultProxyProcess`), so that its CPU time is not ours.
 
 Faults: `hang`, `429` (says Retry-After: 1), `500` (quotes the address it was called at), `html` (a page with status 200),
-`no_eth_call` (an error object), `reverts_all` (each eth_call "execution reverted"), `wrong_ids`, `shuffled`, `missing`
+`no_eth_call` (an error object), `mute` (nothing to any eth_call), `reverts_all` (each eth_call "execution reverted"), `wrong_ids`, `shuffled`, `missing`
 (the first answer of a batch), `twice` (the first answer of a batch stands twice), `no_batch` (one error object),
 `no_batch_400` (a refusal by HTTP), `any_block` (reads at the head whatever block is asked), `flat` (refuses Multicall3).
 """
@@ -136,6 +136,8 @@ def _spoiled(fault: str, asked: Any, answer: Any) -> Any:
         is_call = method_of.get(one["id"]) == "eth_call"
         if is_call and fault == "no_eth_call":
             _fail(one, -32603, "internal trouble")
+        if is_call and fault == "mute":
+            one["result"] = "0x"
         if is_call and fault == "reverts_all":
             _fail(one, 3, "execution reverted")
         if is_call and fault == "flat" and target_of[one["id"]].lower().startswith("0xca11"):

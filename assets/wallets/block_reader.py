@@ -27,7 +27,16 @@ from assets.registry.chains import Chain
 from assets.wallets import codec
 from assets.wallets.codec import Call, Outcome
 from assets.wallets.model import Block
-from assets.wallets.pinning import ARB_SYS, CANONICAL_MULTICALL3, Multicall, Pin, header_call, header_of, quantity_of
+from assets.wallets.pinning import (
+    ARB_SYS,
+    CANONICAL_MULTICALL3,
+    Multicall,
+    Pin,
+    header_call,
+    header_of,
+    in_order,
+    quantity_of,
+)
 from assets.wallets.rpc import Rpc, RpcCall
 
 T = TypeVar("T")
@@ -79,7 +88,8 @@ class BlockReader:
     Attributes:
         ended_by: why nothing is asked any more; None while servers answer.
         is_gone: no server has the pinned block any more; nothing that was read may be used.
-        questions: how many were answered.
+        questions: how many were put.
+        held_back_seconds: of the deadline, for what is asked later.
     """
 
     def __init__(self, rpc: Rpc, chain: Chain, pin: Pin, deadline: Deadline, question_seconds: float) -> None:
@@ -88,8 +98,9 @@ class BlockReader:
         self._at = hex(pin.block.number)
         self._slots = asyncio.Semaphore(QUESTIONS_AT_ONCE)
         self.ended_by: Failure | None = None
-        self.is_gone = False
+        self.is_gone = self._is_contradicted = False
         self.questions = 0
+        self.held_back_seconds = 0.0
 
     @property
     def chain(self) -> str:
@@ -196,13 +207,11 @@ class BlockReader:
                 return failure
             try:
                 outcomes = codec.decode_aggregate3(_bytes_of(told), len(calls))
-            except codec.NoAnswerError:
-                return _Refused(None)
-            except codec.MalformedError:
+            except codec.AnswerError:
                 if multicall.is_proven:
-                    raise  # damaged on its way
+                    raise  # damaged on its way, or a node that says nothing to any call
                 return _Refused(None)
-            failure = self._check(outcomes)
+            failure = self._check(outcomes, has_arb_sys=multicall.has_arb_sys)
             if failure is None and balance:
                 if isinstance(balance[0], Failure):
                     return balance[0]
@@ -223,9 +232,9 @@ class BlockReader:
             self._multicall = replace(self._multicall, is_proven=True)
         return answer.value
 
-    def _check(self, outcomes: Sequence[Outcome]) -> Failure | None:
+    def _check(self, outcomes: Sequence[Outcome], *, has_arb_sys: bool) -> Failure | None:
         """Whether the multicall ran on this chain at this block."""
-        chain_id, timestamp, *numbers = (_word(outcome) for outcome in outcomes[: len(_CHECKS) + 1])
+        chain_id, timestamp, *numbers = (_word(outcome) for outcome in outcomes[: len(_CHECKS) + has_arb_sys])
         if chain_id != self._chain.evm_id:
             return Failure.of(Kind.WRONG_CHAIN, f"its calls run on chain {chain_id}, not {self._chain.evm_id}")
         if self._block.number not in numbers:
@@ -268,8 +277,8 @@ class BlockReader:
                 return reverted
             indices = unanswered
             # somebody else first; where there is nobody else, a moment later
-            endpoints = tuple(one for one in self._endpoints if one != answer.endpoint) or self._endpoints
-            if len(self._endpoints) == 1 and round_number + 1 < _ROUNDS_ONE_BY_ONE:
+            endpoints = in_order([*(one for one in endpoints if one != answer.endpoint), answer.endpoint])
+            if len(endpoints) == 1 and round_number + 1 < _ROUNDS_ONE_BY_ONE:
                 await asyncio.sleep(min(0.25, self._deadline.remaining()))
         return reverted
 
@@ -288,7 +297,8 @@ class BlockReader:
             failure = self._contradiction(header)
             if failure is not None:
                 return failure
-            found = [_found(one, told) for one, told in zip(questions, answers, strict=True)]
+            is_mute = control == "0x"
+            found = [_found(one, told, is_mute=is_mute) for one, told in zip(questions, answers, strict=True)]
             troubles = [one for one in found if isinstance(one, Failure) and one.kind not in _REFUSED]
             return troubles[0] if len(troubles) == len(found) else found
 
@@ -313,11 +323,12 @@ class BlockReader:
         if isinstance(header, Failure):
             return header
         told = header_of(header)
+        if told is not None and told.hash == self._block.hash and told.number == self._block.number:
+            return None
+        self._is_contradicted = True
         if told is None:
             return Failure.of(Kind.NODE_LAG, f"it does not have block {self._block.number}")
-        if told.hash != self._block.hash or told.number != self._block.number:
-            return _lag(f"it has another block {self._block.number}")
-        return None
+        return _lag(f"it has another block {self._block.number}")
 
     async def _ask(
         self,
@@ -329,24 +340,34 @@ class BlockReader:
         async with self._slots:
             if self.ended_by is not None:
                 return Answer(None, None, self.ended_by, ())
-            seconds = min(self._question_seconds, self._deadline.remaining())
+            left = max(self._deadline.remaining() - self.held_back_seconds, 0.0)
+            seconds = min(self._question_seconds, left)
             deadline = Deadline(asyncio.get_running_loop().time, seconds)
             answer = await self._rpc.ask(self._endpoints if endpoints is None else endpoints, calls, deadline, read)
         self.questions += 1
         if answer.failure is not None and answer.failure.kind not in _REFUSED:
             self.ended_by = answer.failure
-            self.is_gone = self.is_gone or answer.failure.kind is Kind.NODE_LAG
+            self.is_gone = self.is_gone or (self._is_contradicted and answer.failure.kind is Kind.NODE_LAG)
         return answer
 
 
-def _found(question: Question, told: object) -> Found:
-    """What a call of its own told; what cannot be read is this server's failure."""
+def _found(question: Question, told: object, *, is_mute: bool) -> Found:
+    """What a call of its own told; what cannot be read is this server's failure.
+
+    Args:
+        question: what was asked.
+        told: its result, or why there is none.
+        is_mute: the server said nothing to the call that echoes, so that its silence is no sign of an empty address.
+    """
     if isinstance(told, Failure):
         return told
     try:
         if isinstance(question, NativeBalance):
             return Outcome(codec.encode_uint256(quantity_of(told)), None)
-        return Outcome(_bytes_of(told), None)
+        returned = _bytes_of(told)
+        if is_mute and not returned:
+            return Failure.of(Kind.SERVER, "it says nothing to any call")
+        return Outcome(returned, None)
     except (TypeError, ValueError) as error:
         return Failure.of(Kind.MALFORMED, type(error).__name__)
 

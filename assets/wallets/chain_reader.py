@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, MutableMapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from assets.network.budget import Deadline
 from assets.network.endpoints import Endpoint
@@ -21,18 +21,11 @@ from assets.registry.chains import Chain
 from assets.wallets import codec
 from assets.wallets.block_reader import BlockReader, Found, NativeBalance, Question
 from assets.wallets.codec import AnswerError, Call
-from assets.wallets.model import (
-    Asset,
-    Cell,
-    ChainReport,
-    ChainRequest,
-    PinnedChain,
-    Position,
-    Status,
-    TokenFacts,
-)
+from assets.wallets.model import Asset, Cell, ChainReport, ChainRequest, Position, Status, TokenFacts
 from assets.wallets.model import Kind as AssetKind
 from assets.wallets.pinning import Multicall, head_age_limit, pin_block
+from assets.wallets.positions.reading import PositionReader
+from assets.wallets.positions.together import read_together
 from assets.wallets.rpc import Rpc
 
 T = TypeVar("T")
@@ -43,17 +36,6 @@ _ATTEMPTS = 3
 _LAST_LOOK_SECONDS = 0.5
 _ERC1155_BALANCE_OF = bytes.fromhex("00fdd58e")  # balanceOf(address,uint256)
 _FACTS = (codec.DECIMALS, codec.SYMBOL, codec.NAME)
-
-
-class PositionReader(Protocol):
-    """Reads one protocol's positions at the pinned block."""
-
-    @property
-    def name(self) -> str:
-        """The protocol, for messages."""
-
-    async def read(self, chain: PinnedChain, wallets: Sequence[str]) -> list[Position]:
-        """Positions of the wallets; whatever it raises costs only its own."""
 
 
 async def read_chain(
@@ -96,6 +78,7 @@ async def read_chain(
     report = partial(ChainReport, chain=request.chain, asked_at=asked_at)
     failure, is_reorganised = Failure.of(Kind.TIMEOUT), False
     for _ in range(_ATTEMPTS):
+        was_known = chain.slug in multicalls
         seconds = min(question_seconds, deadline.remaining())
         pin = await pin_block(
             rpc, chain, endpoints, Deadline(loop.time, seconds), now, head_age_limit(chain, max_head_age_seconds),
@@ -107,13 +90,17 @@ async def read_chain(
         is_reorganised = is_reorganised or pin.is_reorganised
         reader = BlockReader(rpc, chain, pin, deadline, question_seconds)
         cells, facts = await _cells_and_facts(reader, request, chain)
+        failure = reader.ended_by or failure
+        if _is_worth_another(reader, was_known=was_known):
+            _remember(multicalls, chain.slug, None)
+            continue
         positions, problems = await _positions(reader, request.positions_of, position_readers, deadline)
         # one question held the header beside the answers; after several it is looked at once more
-        is_there = reader.questions < 2 or reader.is_gone or await reader.is_still_there()
-        _remember(multicalls, chain.slug, reader.multicall)
+        is_settled = reader.questions < 2 or reader.is_gone or reader.ended_by is not None
+        is_there = is_settled or await reader.is_still_there()
+        _remember(multicalls, chain.slug, None if reader.ended_by else reader.multicall)
         if reader.is_gone:
-            replaced = Failure.of(Kind.NODE_LAG, f"block {pin.block.number} was replaced while it was read")
-            failure = reader.ended_by or replaced
+            failure = Failure.of(Kind.NODE_LAG, f"block {pin.block.number} was replaced while it was read")
             continue
         if isinstance(is_there, Failure):
             problems = (*problems, f"whether the block still stands could not be asked: {is_there.message}")
@@ -130,29 +117,28 @@ async def read_chain(
     )  # fmt: skip
 
 
+def _is_worth_another(reader: BlockReader, *, was_known: bool) -> bool:
+    """Whether cells that nobody answered may be answered at a newer block, or without what was known of Multicall3."""
+    if reader.ended_by is None:
+        return reader.is_gone
+    # damaged answers of a contract known from before: another node may stand there now
+    return reader.ended_by.kind is Kind.NODE_LAG or (was_known and reader.ended_by.kind is Kind.MALFORMED)
+
+
 async def _positions(
     reader: BlockReader, wallets: Sequence[str], position_readers: Sequence[PositionReader], deadline: Deadline
 ) -> tuple[tuple[Position, ...], tuple[str, ...]]:
-    """Positions of all readers, and which readers failed of what."""
+    """Positions of all readers, and which readers failed of what; a question in time's last half second is not put."""
     if not wallets or not position_readers:
         return (), ()
-
-    async def read(one: PositionReader) -> list[Position]:
-        async with asyncio.timeout(max(deadline.remaining() - _LAST_LOOK_SECONDS, 0.0)):
-            return await one.read(reader, wallets)
-
-    outcomes = await asyncio.gather(*(read(one) for one in position_readers), return_exceptions=True)
-    positions: list[Position] = []
-    problems = []
-    for one, outcome in zip(position_readers, outcomes, strict=True):
-        if isinstance(outcome, Exception):
-            # the text of an error may hold what came over the wire; the codec's does not
-            said = f": {outcome}" if isinstance(outcome, AnswerError) else ""
-            problems.append(f"positions of {one.name}: {type(outcome).__name__}{said}")
-        elif isinstance(outcome, BaseException):
-            raise outcome
-        else:
-            positions += outcome
+    reader.held_back_seconds = _LAST_LOOK_SECONDS
+    try:
+        async with asyncio.timeout(deadline.remaining()):
+            positions, problems = await read_together(position_readers, reader, wallets)
+    except TimeoutError:  # questions end before, so a reader waits for something else
+        return (), ("positions: TimeoutError",)
+    finally:
+        reader.held_back_seconds = 0.0
     return tuple(positions), tuple(problems)
 
 

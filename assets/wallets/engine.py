@@ -19,14 +19,17 @@ from assets.network.hedging import Network
 from assets.network.http import Http
 from assets.registry.chains import chains
 from assets.wallets.block_reader import CALLS_PER_AGGREGATE
-from assets.wallets.chain_reader import PositionReader, read_chain
+from assets.wallets.chain_reader import read_chain
 from assets.wallets.model import ChainReport, ChainRequest
 from assets.wallets.pinning import Multicall
+from assets.wallets.positions.reading import PositionReader
 
 CHAIN_SECONDS = 5.0
 #: A chain's time grows by this for each aggregate3 beyond the first: 100,000 cells are 200 of them.
 SECONDS_PER_FURTHER_AGGREGATE = 0.5
 _CALLS_OF_FACTS = 3
+# on Ethereum, where most protocols are; those of the first wallets fit into the time that every chain has
+_CALLS_OF_POSITIONS, _WALLETS_IN_TIME = 230, 10
 
 #: Reads a chain of another family; gives a report for whatever fails.
 OtherReader = Callable[
@@ -45,7 +48,7 @@ def read(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     max_head_age_seconds: float | None = None,
     chain_seconds: float = CHAIN_SECONDS,
-    position_readers: Sequence[PositionReader] = (),
+    position_readers: Callable[[str], Sequence[PositionReader]] = lambda slug: (),
     other_readers: Mapping[str, OtherReader] | None = None,
     random: Random | None = None,
 ) -> list[ChainReport]:
@@ -57,18 +60,20 @@ def read(
         now: UTC.
         max_head_age_seconds: how old a head may be; None = 20 block times, at least 60 s.
         chain_seconds: time of a chain whose calls fit into one aggregate3; see `chain_budget`.
-        position_readers: asked on each chain for `positions_of`.
+        position_readers: of a chain by its slug, for its `positions_of`.
         other_readers: by slug, for chains that are no EVM chains.
         random: for jitter; None = seeded by the system.
 
     Returns:
         Reports in the order of the requests.
     """
+    reports: list[ChainReport] = []
 
-    async def work() -> list[ChainReport]:
+    async def work() -> None:
+        # nothing is returned: asyncio.run takes the repr of its task's result, 100,000 cells long
         async with Http() as http:
             network = Network(http.send, Hosts(time.monotonic), time.monotonic, random or Random())  # noqa: S311 jitter
-            return await read_chains(
+            reports[:] = await read_chains(
                 requests, endpoints_of, network, now, max_head_age_seconds=max_head_age_seconds,
                 chain_seconds=chain_seconds, position_readers=position_readers, other_readers=other_readers,
                 multicalls=_known_multicalls, refusers=_known_refusers,
@@ -77,9 +82,11 @@ def read(
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work())
-    with ThreadPoolExecutor(1) as threads:
-        return threads.submit(asyncio.run, work()).result()
+        asyncio.run(work())
+    else:
+        with ThreadPoolExecutor(1) as threads:
+            threads.submit(asyncio.run, work()).result()
+    return reports
 
 
 async def read_chains(
@@ -90,7 +97,7 @@ async def read_chains(
     *,
     max_head_age_seconds: float | None = None,
     chain_seconds: float = CHAIN_SECONDS,
-    position_readers: Sequence[PositionReader] = (),
+    position_readers: Callable[[str], Sequence[PositionReader]] = lambda slug: (),
     other_readers: Mapping[str, OtherReader] | None = None,
     multicalls: dict[str, Multicall] | None = None,
     refusers: set[str] | None = None,
@@ -110,7 +117,7 @@ async def read_chains(
         if request.chain in others:
             return await others[request.chain](request, endpoints, network, deadline, now)
         return await read_chain(
-            request, chains()[request.chain], endpoints, network, deadline, now, position_readers,
+            request, chains()[request.chain], endpoints, network, deadline, now, position_readers(request.chain),
             max_head_age_seconds=max_head_age_seconds, question_seconds=chain_seconds, multicalls=multicalls,
             refusers=refusers,
         )  # fmt: skip
@@ -126,5 +133,6 @@ def chain_budget(request: ChainRequest, chain_seconds: float = CHAIN_SECONDS) ->
     A chain that does not answer ends within `chain_seconds` all the same, however much was to be asked of it.
     """
     calls = len(request.cells) + _CALLS_OF_FACTS * len(request.facts_of)
+    calls += _CALLS_OF_POSITIONS * max(len(request.positions_of) - _WALLETS_IN_TIME, 0)
     further = max(math.ceil(calls / CALLS_PER_AGGREGATE) - 1, 0)
     return chain_seconds + SECONDS_PER_FURTHER_AGGREGATE * further

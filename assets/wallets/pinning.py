@@ -149,7 +149,8 @@ async def pin_block(
     if answer.value is None or answer.endpoint is None:
         return answer.failure or Failure.of(Kind.TIMEOUT)
     head, multicall, is_reorganised = answer.value
-    return Pin(head.as_block(), _first(answer.endpoint, endpoints), multicall, is_reorganised)
+    ordered = in_order([answer.endpoint, *(one for one in endpoints if one != answer.endpoint)])
+    return Pin(head.as_block(), ordered, multicall, is_reorganised)
 
 
 def header_call(number: int) -> RpcCall:
@@ -219,6 +220,6 @@ def _is_gone(expected: Block, told: object) -> bool:
     return header is not None and header.number == expected.number and header.hash != expected.hash.lower()
 
 
-def _first(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
-    ordered = [endpoint, *(other for other in endpoints if other != endpoint)]
-    return tuple(replace(other, rank=rank) for rank, other in enumerate(ordered))
+def in_order(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
+    """The same servers, ranked as they stand here: they are asked by their rank."""
+    return tuple(replace(endpoint, rank=rank) for rank, endpoint in enumerate(endpoints))

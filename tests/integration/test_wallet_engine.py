@@ -222,7 +222,7 @@ def test_counts_of_nfts_are_read_by_the_calls_of_their_kind(node: EvmNode) -> No
 
 
 @pytest.mark.parametrize(
-    "fault", ["429", "500", "html", "wrong_ids", "missing", "twice", "no_eth_call", "reverts_all", "hang"]
+    "fault", ["429", "500", "html", "wrong_ids", "missing", "twice", "no_eth_call", "reverts_all", "mute", "hang"]
 )
 def test_a_server_with_a_fault_costs_nothing_but_time(node: EvmNode, proxy: FaultProxy, fault: str) -> None:
     report = read(SMALL, proxy.route(node.url, fault), proxy.route(node.url))
@@ -249,12 +249,18 @@ def test_a_server_that_runs_no_multicall_is_asked_one_by_one(node: EvmNode, prox
     assert is_right(read(SMALL, proxy.route(node.url, "flat")))
 
 
-@pytest.mark.parametrize("fault", ["no_eth_call", "reverts_all", "wrong_ids"])
-def test_trouble_of_servers_is_no_verdict_on_a_token(node: EvmNode, proxy: FaultProxy, fault: str) -> None:
-    report = read(SMALL, proxy.route(node.url, fault), proxy.route(node.url, fault), chain_seconds=2)
-    assert {cell.status for cell in report.cells} == {Status.FAILED}
-    assert all(cell.reason for cell in report.cells)
-    assert report.failure is not None
+@pytest.mark.parametrize("has_multicall", [True, False])
+@pytest.mark.parametrize("fault", ["no_eth_call", "reverts_all", "mute", "wrong_ids"])
+def test_trouble_of_servers_is_no_verdict_on_a_token(
+    node: EvmNode, bare: EvmNode, proxy: FaultProxy, fault: str, has_multicall: bool
+) -> None:
+    url = node.url if has_multicall else bare.url
+    report = read(SMALL, proxy.route(url, fault), proxy.route(url, fault), chain_seconds=2)
+    told = {(cell.status, cell.asset.kind) for cell in report.cells if cell.status is not Status.FAILED}
+    # without Multicall3 the native coin is no call
+    assert told <= {(Status.OK, Kind.NATIVE), (Status.ZERO, Kind.NATIVE)}
+    assert all(cell.reason for cell in report.cells if cell.status is Status.FAILED)
+    assert report.failure is not None or told
 
 
 def test_hang_on_all_ends_within_the_budget(node: EvmNode, proxy: FaultProxy) -> None:
@@ -293,8 +299,7 @@ def test_a_server_of_another_chain_or_of_an_old_head_is_passed_over(
 
 
 def test_a_server_that_lags_1000_blocks(nodes: EvmNodes, node: EvmNode, proxy: FaultProxy) -> None:
-    ahead = furnish(nodes.start(CHAIN_ID))
-    ahead.mine(1000)
+    ahead = furnish(nodes.start(CHAIN_ID, "--number", "1000"))
     seen = read(SMALL, ahead)
     assert seen.block is not None
     # both heads are young: the block read before tells that the first one lags
@@ -384,6 +389,19 @@ def test_a_reorganisation_between_two_chunks_is_read_again(
     assert "it has another block" in (report.failure or "")
 
 
+def test_a_reorganisation_after_the_cells_is_noticed(nodes: EvmNodes, proxy: FaultProxy) -> None:
+    changing = furnish(nodes.start(CHAIN_ID))
+    route = proxy.route(changing.url)
+    # head, cells, positions, the one that reverted alone; the fifth request is the last look at the header
+    route.before = lambda number, _: changing.rpc("anvil_reorg", 2, []) if number == 5 else None
+    request = dataclasses.replace(SMALL, positions_of=WALLETS[:1])
+    report = read(request, route, position_readers=lambda slug: [Reader("good")])
+    assert is_right(report)
+    assert report.block is not None
+    assert report.block.hash == changing.rpc("eth_getBlockByNumber", "latest", False)["hash"]
+    assert [one.units for one in report.positions] == [10**18]
+
+
 def test_a_chain_that_was_started_anew_is_read(node: EvmNode) -> None:
     later = Block(10_000_000, "0x" + "ab" * 32, datetime.now(UTC))
     report = read(dataclasses.replace(SMALL, expected=later), node)
@@ -413,17 +431,34 @@ class Reader:
         return [Position(wallets[0], "x", "staked", self.name, "staking", units, chain.block.number, ())]
 
 
-def test_readers_of_positions_cost_only_themselves(node: EvmNode) -> None:
-    readers = [Reader("good"), Reader("broken", error=ValueError(KEY)), Reader("slow", seconds=60)]
+def test_readers_of_positions_cost_only_themselves(node: EvmNode, proxy: FaultProxy) -> None:
+    readers = {SLUG: [Reader("good"), Reader("broken", error=ValueError(KEY))]}.__getitem__
     request = dataclasses.replace(SMALL, positions_of=WALLETS[:1])
-    report = read(request, node, position_readers=readers, chain_seconds=1.0)
+    route = proxy.route(node.url)
+    report = read(request, route, position_readers=readers)
     assert is_right(report)
     assert report.block is not None
     assert [(one.protocol, one.units, one.decimals) for one in report.positions] == [
         ("good", 10**18, report.block.number)
     ]
-    assert report.problems == ("positions of broken: ValueError", "positions of slow: TimeoutError")
+    assert report.problems == ("positions of broken: ValueError",)
+    # head, cells, positions, the one that reverted alone, the header once more
+    assert [len(methods) for methods in route.methods] == [4, 2, 2, 3, 1]
     assert read(SMALL, node, position_readers=readers).positions == ()
+
+
+def test_a_server_that_hangs_after_the_cells_costs_the_positions(node: EvmNode, proxy: FaultProxy) -> None:
+    route = proxy.route(node.url)
+    route.before = lambda number, _: setattr(route, "fault", "hang") if number == 3 else None
+    request = dataclasses.replace(SMALL, positions_of=WALLETS[:1])
+    report = read(request, route, position_readers=lambda slug: [Reader("good")], chain_seconds=1.0)
+    assert is_right(report)
+    assert (report.positions, report.problems) == ((), ("positions of good: AssertionError",))
+    # one that waits for something else than the chain
+    readers = [Reader("slow", seconds=60)]
+    report = read(request, node, position_readers=lambda slug: readers, chain_seconds=0.6)
+    assert is_right(report)
+    assert report.problems == ("positions: TimeoutError",)
 
 
 def test_a_large_population_goes_chunk_by_chunk(node: EvmNode, bare: EvmNode, proxy: FaultProxy) -> None:
