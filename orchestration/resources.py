@@ -6,7 +6,7 @@ Belongs here: resources, handed in by definitions. Not here: what the assets do 
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from functools import cached_property
@@ -18,6 +18,7 @@ from assets.publication import runs
 from assets.publication.mart_specs import MartSpec, read_specs
 from assets.publication.tables import ensure_marts
 from assets.wallets.model import ChainReport, ChainRequest
+from assets.wallets.positions.declared import Declared
 from assets.warehouse import dbt
 from assets.warehouse.database import Connection, PipelineLock, connect, pipeline_lock
 from assets.warehouse.migrate import migrate
@@ -122,16 +123,27 @@ class Chains:
         """Whether HOLDFAST_SOURCES lets chains be asked."""
         return self._settings.sources is None or "chains" in self._settings.sources
 
-    def read(self, requests: Sequence[ChainRequest]) -> list[ChainReport]:
-        """Ask them; a chain that fails says so in its report. A chain that nothing here can read is left out."""
+    def read(self, requests: Sequence[ChainRequest], declared: Mapping[str, Sequence[Declared]]) -> list[ChainReport]:
+        """Ask them; a chain that fails says so in its report. A chain that nothing here can read is left out.
+
+        Args:
+            requests: one for each chain.
+            declared: by chain, what owners declared: positions are read of it too.
+        """
         from assets.registry.chains import chains
         from assets.wallets.endpoints import chain_endpoints
         from assets.wallets.engine import read
+        from assets.wallets.positions.readers import position_readers
 
         asked = [request for request in requests if request.chain in chains()]
         own, is_public = self._settings.rpc_endpoints, self._settings.is_rpc_public
         endpoints = {r.chain: chain_endpoints(chains()[r.chain], own, is_public_asked=is_public) for r in asked}
-        return read(asked, endpoints, max_head_age_seconds=self._settings.max_head_age_seconds)
+        return read(
+            asked,
+            endpoints,
+            max_head_age_seconds=self._settings.max_head_age_seconds,
+            position_readers=lambda slug: position_readers(slug, declared.get(slug, ())),
+        )
 
 
 @dg.resource(description="The chains of the wallets, asked over their endpoints.")

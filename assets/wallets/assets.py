@@ -49,7 +49,7 @@ def wallets(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[
         is_asked = is_asked and has_wallets(conn)
         asked = plan(read_known(conn)) if is_asked else None
     if asked is not None:
-        reports = chains.read(asked.requests)
+        reports = chains.read(asked.requests, asked.declared)
         with warehouse.connect() as conn:
             window = runs.move_to(conn, run_id, datetime.now(UTC))
             landed = land(conn, run_id, window.cutoff_at, asked, reports)

@@ -52,6 +52,12 @@ def asset_of(instrument: str) -> Asset | None:
     return Asset(slug, kind, match["address"], None if match["token"] is None else int(match["token"]))
 
 
+def chain_of(instrument: str) -> str | None:
+    """The slug of the chain that an id names; None for an id of no known chain."""
+    caip2, slash, _ = instrument.partition("/")
+    return _slug(caip2) if slash else None
+
+
 def _slug(caip2: str) -> str | None:
     family, _, number = caip2.partition(":")
     if family == "eip155":

@@ -1,4 +1,4 @@
-"""Instruments whose identity was reviewed: native coins of all chains, with the economic coin where that is certain.
+"""Instruments whose identity was reviewed: native coins of all chains, and tokens with the economic asset behind them.
 
 Belongs here: rows for ops.known_instruments, made of the reviewed files in `data`. Must not be here: what a chain
 answers (raw.token_facts), what the owner declares (registry.instruments).
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from assets.registry.chains import chains
 from assets.wallets.identity import OTHER_CHAINS, instrument_id
 from assets.wallets.model import Asset, Kind
-from assets.wallets.reference import native_coins
+from assets.wallets.reference import canonical_instruments, native_coins
 
 #: Symbol and decimals of the native coins of chains that are in no EVM list.
 _OTHER_COINS = {"bitcoin": ("BTC", 8), "solana": ("SOL", 9)}
@@ -40,6 +40,10 @@ def known_instruments() -> Iterator[KnownInstrument]:
             symbol=chain.native_symbol,
             decimals=chain.native_decimals,
             canonical_instrument=coins.get(slug),
+        )
+    for token in canonical_instruments():
+        yield KnownInstrument(
+            token.instrument_id, token.chain, token.address, canonical_instrument=token.canonical_instrument
         )
     for slug in OTHER_CHAINS:
         symbol, decimals = _OTHER_COINS[slug]

@@ -14,10 +14,11 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 from assets.registry.chains import chains
-from assets.wallets.identity import OTHER_CHAINS, instrument_id
+from assets.wallets.identity import OTHER_CHAINS, asset_of, chain_of, instrument_id
 from assets.wallets.known_instruments import known_instruments
 from assets.wallets.model import Asset, Block, Cell, ChainReport, Kind, Position, Status
 from assets.wallets.planning import Known, Plan
+from assets.wallets.positions.declared import Declared
 from assets.warehouse.database import Connection, copy_rows
 
 #: Changed rows from which on tables are analysed: the models come before autovacuum does.
@@ -53,10 +54,10 @@ where wallets.is_active and portfolios.is_active
 order by 1, 2
 """
 _DECLARED = """
-select case when instrument ~ '^(eip155|bip122|solana):' then instrument else chain || ' ' || address end
+select instrument, chain, address, asset_type, protocol, category, canonical_instrument
 from registry.instruments
-where instrument ~ '/(erc|token:)' or (chain is not null and address is not null)
-order by 1
+where instrument ~ '^(eip155|solana):.*/(erc|token:)' or (chain is not null and address is not null)
+order by instrument
 """
 _HELD = """
 select cells.chain, cells.wallet, cells.instrument_id
@@ -106,7 +107,7 @@ def read_known(conn: Connection) -> Known:
     facts = conn.execute("select instrument_id from raw.token_facts where decimals is not null")
     return Known(
         wallets,
-        [name for name in map(_declared, (row[0] for row in conn.execute(_DECLARED))) if name],
+        [one for one in (_declared(*row) for row in conn.execute(_DECLARED)) if one],
         held,
         frozenset(row[0] for row in facts),
         _by_chain(row[0] for row in conn.execute(_WANTED_FACTS)),
@@ -115,22 +116,31 @@ def read_known(conn: Connection) -> Known:
     )
 
 
-def _declared(name: str) -> str | None:
-    """The id of a declared token: its own, or that of the chain and address it was given."""
-    chain, blank, address = name.partition(" ")
-    if not blank:
-        return name
-    return instrument_id(Asset(chain, Kind.ERC20, address)) if chain in chains() or chain in OTHER_CHAINS else None
+def _declared(
+    instrument: str,
+    chain: str | None,
+    address: str | None,
+    asset_type: str | None,
+    protocol: str | None,
+    category: str | None,
+    canonical: str | None,
+) -> Declared | None:
+    """A declared token under its own id, or that of the chain and address it was given."""
+    name = instrument
+    if chain_of(name) is None:
+        if address is None or (chain not in chains() and chain not in OTHER_CHAINS):
+            return None
+        name = instrument_id(Asset(str(chain), Kind.ERC20, address))
+    behind = asset_of(canonical) if canonical else None
+    return Declared(name, asset_type or "token", protocol, category, behind.address if behind else None)
 
 
 def _by_chain(instruments: Iterable[str]) -> dict[str, list[str]]:
-    from assets.wallets.identity import asset_of
-
     found: dict[str, list[str]] = {}
     for name in instruments:
-        asset = asset_of(name)
-        if asset is not None:
-            found.setdefault(asset.chain, []).append(name)
+        chain = chain_of(name)
+        if chain is not None:
+            found.setdefault(chain, []).append(name)
     return found
 
 
@@ -413,8 +423,9 @@ def _cell_rows(reports: Iterable[ChainReport], plan: Plan) -> Iterator[Sequence[
             is_kept = instrument in named or key in held
             if (cell.status is Status.OK or is_kept or report.is_reorganised) and key not in receipts:
                 yield report.chain, cell.wallet, instrument, cell.status.value, cell.amount, _shown(cell), is_kept
-        for (wallet, instrument), units in _units(report.positions).items():
-            yield report.chain, wallet, instrument, "ok" if units else "zero", units, None, False
+        for (wallet, instrument), (units, reason) in _units(report.positions).items():
+            status = "failed" if units is None else "ok" if units else "zero"
+            yield report.chain, wallet, instrument, status, units, reason, instrument in named
 
 
 def _memo(function: Callable[[Asset], str]) -> Callable[[Asset], str]:
@@ -434,14 +445,21 @@ def _shown(cell: Cell) -> str | None:
     return cell.reason[:500] if cell.reason else None
 
 
-def _units(positions: Iterable[Position]) -> dict[tuple[str, str], int]:
-    """Units by wallet and instrument; what is borrowed is negative."""
-    units: dict[tuple[str, str], int] = {}
+def _units(positions: Iterable[Position]) -> dict[tuple[str, str], tuple[int | None, str | None]]:
+    """Units by wallet and instrument, what is borrowed negative; None and the reason where not even they were read."""
+    units: dict[tuple[str, str], tuple[int | None, str | None]] = {}
     for position in positions:
         key = (position.wallet, position.instrument_id)
-        own = -abs(position.units) if position.asset_type == "borrowed" else position.units
-        units[key] = units.get(key, 0) + own
+        if _is_unread(position):
+            units[key] = (None, position.reason and position.reason[:500])
+        else:
+            units[key] = (-abs(position.units) if position.asset_type == "borrowed" else position.units, None)
     return units
+
+
+def _is_unread(position: Position) -> bool:
+    """assets/wallets/positions/reading.py says how a position tells it."""
+    return position.units == 0 and position.reason is not None
 
 
 def _fact_rows(reports: Iterable[ChainReport]) -> Iterator[Sequence[Any]]:
@@ -451,7 +469,8 @@ def _fact_rows(reports: Iterable[ChainReport]) -> Iterator[Sequence[Any]]:
                 instrument_id(fact.asset), report.chain, fact.asset.address, fact.decimals, _text(fact.symbol),
                 _text(fact.name), None, None, None, False,
             )  # fmt: skip
-        for position in {position.instrument_id: position for position in report.positions}.values():
+        read = (position for position in report.positions if not _is_unread(position))
+        for position in {position.instrument_id: position for position in read}.values():
             yield (
                 position.instrument_id, report.chain, None, position.decimals, None, None, position.asset_type,
                 position.protocol, position.category, True,

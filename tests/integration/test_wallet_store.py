@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -168,7 +169,11 @@ def test_positions_are_cells_with_components_and_end_when_they_are_gone(conn: Co
     assert (ALICE, PAIR_ID) not in read_known(conn).held["ethereum"]
     landed(conn, report(4, FIRST, problems=("uniswap-v2: timeout",)))
     assert states(conn)["A", PAIR_ID] == ("failed", 2 * 10**18)
-    landed(conn, report(5, FIRST))
+    unread = replace(position(0, 0), components=(), reason="not answered")
+    landed(conn, report(5, FIRST, positions=[unread, replace(unread, wallet=BOB)]))
+    assert states(conn)["A", PAIR_ID] == ("failed", 2 * 10**18)
+    assert ("B", PAIR_ID) not in states(conn)  # nobody knows that Bob ever had one
+    landed(conn, report(6, FIRST))
     assert states(conn)["A", PAIR_ID] == ("zero", 0)
 
 

@@ -18,7 +18,9 @@ from tests.pipeline_runs import marts, one, portfolio, rows, run, write_inputs
 WALLET = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
 OTHER = "0x" + "22" * 20
 USDC = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
-JUNK = "0x6B175474E89094C44Da98b954EedeAC495271d0F"
+JUNK = "0x0000000000085d4780B73119b644AE5ecd22b376"
+#: Aave's receipts for USDC that is supplied and owed (Ethereum, AaveV3Ethereum)
+SUPPLIED, OWED = "0x98C23E9d8f34FEFb1B7BD6a91B7FF122F4e16F5c", "0x72E95b8931767C79bA4EeE721354d6E99a61D004"
 ETHER, BASE_ETHER = "eip155:1/slip44:60", "eip155:8453/slip44:60"
 YESTERDAY = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
 
@@ -74,7 +76,11 @@ def test_what_chains_say_is_published_once_and_a_dead_chain_keeps_its_last_good_
     ethereum.set_code(JUNK, token(decimals=18, symbol="CLAIM", name="visit free.xyz"))
     ethereum.set_balance(WALLET, 15 * 10**17)
     base.set_balance(WALLET, 2 * 10**18)
-    ethereum.set_token_balances({(USDC, WALLET): 12_345_678, (JUNK, WALLET): 10**30})
+    for receipt in (SUPPLIED, OWED):
+        ethereum.set_code(receipt, token(decimals=6))
+    ethereum.set_token_balances(
+        {(USDC, WALLET): 12_345_678, (JUNK, WALLET): 10**30, (SUPPLIED, WALLET): 50 * 10**6, (OWED, WALLET): 20 * 10**6}
+    )
     ethereum.mine(2)
     base.mine(3)
     folder = inputs(tmp_path / "inputs")
@@ -88,6 +94,15 @@ def test_what_chains_say_is_published_once_and_a_dead_chain_keeps_its_last_good_
     held = assets(database_url)
     assert held[ETHER] == (1.5, 3000, "ok", *at[1])
     assert held[BASE_ETHER] == (2, 4000, "ok", *at[8453])
+    # what stands behind a receipt is its price; what is owed is negative
+    assert held[f"eip155:1/erc20:{SUPPLIED}"] == (50, 50, "ok", *at[1])
+    assert held[f"eip155:1/erc20:{OWED}"] == (-20, -20, "ok", *at[1])
+    assert rows(
+        database_url, "select asset_type, protocol_name, category, price_source from marts.portfolio_assets"
+        " where portfolio_id = 'p' and asset_address = %s", OWED
+    ) == [("borrowed", "aave-v3", "lending", "components")]  # fmt: skip
+    value = one(database_url, "select sum(value_usd) from marts.portfolio_assets where portfolio_id = 'p'")
+    assert last(database_url, "total_value_usd, is_complete") == (value, True)
     # a token that only the chain shows is there, without a value, and no coverage is lost by it
     assert held[f"eip155:1/erc20:{JUNK}"][:3] == (10**12, None, "ok")
     assert one(database_url, "select trust from marts.instruments where address = %s", JUNK) == "spam"
@@ -131,7 +146,7 @@ def test_what_chains_say_is_published_once_and_a_dead_chain_keeps_its_last_good_
     assert held[BASE_ETHER] == (2, 4000, "stale", *at[8453])
     coverage, is_complete, ratio = last(database_url, "chain_coverage_ratio, is_complete, coverage_ratio")
     assert (coverage, is_complete) == (0.5, False)
-    assert ratio == pytest.approx(2 / 3)  # two coins and a token, one of them stale
+    assert ratio == pytest.approx(4 / 5)  # two coins, a token, two receipts: one coin is stale
     assert last(database_url, "chain_coverage_ratio", "manual") == (0.5,)
     assert rows(database_url, "select portfolio_id from marts.portfolio_snapshots where snapshot_type = 'manual'") == [
         ("p",)

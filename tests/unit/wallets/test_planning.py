@@ -11,7 +11,9 @@ from assets.wallets.identity import OTHER_CHAINS, asset_of, instrument_id
 from assets.wallets.known_instruments import known_instruments
 from assets.wallets.model import Asset, Block, Kind
 from assets.wallets.planning import SLICES, Known, curated, plan, slice_of
-from assets.wallets.reference import aave_markets, native_mirrors, tokens
+from assets.wallets.positions.declared import Declared
+from assets.wallets.positions.readers import receipts
+from assets.wallets.reference import canonical_instruments, native_mirrors, tokens
 
 ALICE, BOB = "0x" + "A1" * 20, "0x" + "B0" * 20
 USDC = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
@@ -23,8 +25,7 @@ def test_the_whole_list_is_asked_in_as_many_reads_as_there_are_slices(slug: str)
     seen = [asset.address for turn in range(SLICES) for asset in slice_of(slug, turn)]
     every = {asset.address for asset in curated(slug)} | set(seen)
     assert len(seen) == len(set(seen))
-    receipts = {a for m in aave_markets(slug) for r in m.reserves for a in (r.a_token, r.variable_debt_token)}
-    assert every == {token.address for token in tokens(slug)} - receipts
+    assert every == {token.address for token in tokens(slug)} - receipts(slug)
     assert slice_of(slug, 3) == slice_of(slug, 3 + SLICES)
     assert not every & native_mirrors(slug)
     sizes = {len(slice_of(slug, turn)) for turn in range(SLICES)}
@@ -34,8 +35,8 @@ def test_the_whole_list_is_asked_in_as_many_reads_as_there_are_slices(slug: str)
 def test_curated_are_tokens_of_two_lists_and_those_of_aave() -> None:
     listed = {asset.address for asset in curated("ethereum")}
     assert USDC in listed
-    assert len(listed) == 115
-    assert sum(len(curated(slug)) for slug in mainnets()) == 298
+    assert len(listed) == 111  # of 115: four are receipts of positions
+    assert sum(len(curated(slug)) for slug in mainnets()) == 294
 
 
 def test_a_request_asks_each_cell_once_and_the_facts_that_are_missing() -> None:
@@ -44,7 +45,12 @@ def test_a_request_asks_each_cell_once_and_the_facts_that_are_missing() -> None:
     block = Block(7, "0x07", datetime(2024, 1, 1, tzinfo=UTC))
     known = Known(
         wallets={"ethereum": [ALICE, BOB], "nowhere": [ALICE], "base": []},
-        declared=["eip155:1/erc721:" + OWN, "eip155:8453/erc20:" + OWN, "eip155:1/slip44:60", "equity:AAPL"],
+        declared=[
+            Declared("eip155:1/erc721:" + OWN, "token"),
+            Declared("eip155:8453/erc20:" + OWN, "token"),
+            Declared("eip155:1/erc20:0x" + "56" * 20, "lp_token"),
+            Declared("equity:AAPL", "token"),
+        ],
         held={"ethereum": held},
         facts={f"eip155:1/erc20:{USDC}"},
         wanted_facts={"ethereum": ["eip155:1/erc20:0x" + "34" * 20]},
@@ -67,13 +73,15 @@ def test_a_request_asks_each_cell_once_and_the_facts_that_are_missing() -> None:
     facts = set(request.facts_of)
     assert {Asset("ethereum", Kind.ERC20, OWN), Asset("ethereum", Kind.ERC20, "0x" + "34" * 20)} <= facts
     assert not facts & {Asset("ethereum", Kind.ERC20, USDC), Asset("ethereum", Kind.NATIVE)}
-    assert asked.named["ethereum"] == {"eip155:1/slip44:60", "eip155:1/erc721:" + OWN}
+    pair = "eip155:1/erc20:0x" + "56" * 20  # read as a position, and kept when it cannot be read
+    assert asked.named["ethereum"] == {"eip155:1/slip44:60", "eip155:1/erc721:" + OWN, pair}
+    assert [one.instrument_id for one in asked.declared["ethereum"]] == ["eip155:1/erc721:" + OWN, pair]
     assert plan(known) == asked
 
 
 def test_mirrors_of_the_native_coin_are_not_asked_even_when_declared() -> None:
     mirror = next(iter(native_mirrors("celo")))
-    asked = plan(Known({"celo": [ALICE]}, declared=[f"eip155:42220/erc20:{mirror}"]))
+    asked = plan(Known({"celo": [ALICE]}, declared=[Declared(f"eip155:42220/erc20:{mirror}", "token")]))
     assert mirror not in {asset.address for _, asset in asked.requests[0].cells}
 
 
@@ -91,7 +99,8 @@ def test_an_id_and_its_asset_say_the_same() -> None:
 
 def test_every_native_coin_has_an_identity_once() -> None:
     rows = list(known_instruments())
-    assert len({row.instrument_id for row in rows}) == len(rows) == len(chains()) + len(OTHER_CHAINS)
+    assert len({row.instrument_id for row in rows}) == len(rows)
+    assert len(rows) == len(chains()) + len(canonical_instruments()) + len(OTHER_CHAINS)
     by_id = {row.instrument_id: row for row in rows}
     assert by_id["eip155:42161/slip44:60"][1:] == ("arbitrum", None, "ETH", 18, None, None, None, "crypto:ETH")
     assert by_id["eip155:100/slip44:60"].canonical_instrument is None

@@ -153,7 +153,8 @@ described as (
                 )
                 then 'spam'
             else 'unknown'
-        end as trust
+        end as trust,
+        coalesce(facts.is_position, false) as is_position
     from mentioned
     left join named on mentioned.instrument_id = named.instrument_id
     left join instances on mentioned.instrument_id = instances.instrument_id
@@ -189,6 +190,8 @@ priced as (
         classified.*,
         case
             when own_quote.has_prices then classified.instrument_id
+            -- a receipt is worth what it stands for
+            when classified.is_position and canonical_quote.has_prices is not true then classified.instrument_id
             when canonical_quote.has_prices or own_quote.instrument_id is null then classified.canonical_instrument
             else classified.instrument_id
         end as pricing_instrument_id,

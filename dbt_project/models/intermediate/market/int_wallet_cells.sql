@@ -103,7 +103,10 @@ named as (
     select native.chain, declared.instrument as instrument_id, true as is_declared
     from {{ source('registry', 'instruments') }} as declared
     inner join native on split_part(declared.instrument, '/', 1) = native.chain_caip2
-    where declared.instrument not like '%/slip44:%'
+    -- readers of positions give a row where there is something
+    where
+        declared.instrument not like '%/slip44:%'
+        and coalesce(declared.asset_type, 'token') not in ('nft', 'lp_token', 'staked', 'vested')
 
 ),
 
