@@ -20,6 +20,7 @@ PUBLISHED = AssetKey(["marts", "publication"])
 
 REGISTRY_TABLES = ("users", "portfolios", "accounts", "portfolio_wallets", "targets", "policies", "instruments")
 RAW_TABLES = ("transactions", "prices", "balances", "corporate_actions")
+WALLET_TABLES = ("chain_reads", "wallet_balances", "wallet_positions")
 LEDGER_TABLES = (
     "positions", "entries", "flows", "lots", "disposals", "income", "transactions", "issues", "reconciliation",
 )  # fmt: skip
@@ -62,7 +63,9 @@ def dbt_source(schema: str, table: str) -> AssetKey:
     if schema == "ops":
         return {"run_scope": RUN_SCOPE, "held_portfolios": HELD_PORTFOLIOS}.get(table, RUN)
     if schema == "raw":
-        return RUN if table == "batches" else raw(table)
+        return {"batches": RUN, "token_facts": raw("wallet_balances")}.get(table) or raw(table)
+    if schema == "registry" and table == "snapshot_requests":
+        return RUN
     if schema == "registry":
         return registry(table)
     if schema == "quality":

@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from assets.publication import runs
+from assets.warehouse.database import connect
+from orchestration.embedded_postgres import database_url
 from orchestration.settings import load_settings
 
 DAILY_JOB = "daily_portfolio"
@@ -53,7 +56,7 @@ def _schedule(job: UnresolvedAssetJobDefinition, cron: str, *, is_on: bool) -> d
 
 
 def build_sensors(jobs: Sequence[UnresolvedAssetJobDefinition], *, is_on: bool) -> list[dg.SensorDefinition]:
-    """A run whenever a file of the inputs folder changed."""
+    """A run whenever a file of the inputs folder changed, and whenever somebody waits for a snapshot."""
     state = dg.DefaultSensorStatus.RUNNING if is_on else dg.DefaultSensorStatus.STOPPED
     job = next(job for job in jobs if job.name == HOURLY_JOB)
 
@@ -74,7 +77,20 @@ def build_sensors(jobs: Sequence[UnresolvedAssetJobDefinition], *, is_on: bool) 
         context.update_cursor(state)
         yield dg.RunRequest(run_key=datetime.now(UTC).isoformat(), run_config=run_config(inputs=str(folder)))
 
-    return [changed_inputs]
+    @dg.sensor(
+        job=job, name="requested_snapshots", minimum_interval_seconds=30, default_status=state,
+        description="Starts a run when somebody asked for a snapshot in registry.snapshot_requests.",
+    )  # fmt: skip
+    def requested_snapshots(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        with connect(database_url(load_settings())) as conn:
+            newest = runs.newest_request(conn)
+        if newest is None:
+            yield dg.SkipReason("nobody waits for a snapshot")
+            return
+        # one run for all that wait; one that the run could not fulfil waits for the next run of any kind
+        yield dg.RunRequest(run_key=f"snapshot-{newest}", run_config=run_config())
+
+    return [changed_inputs, requested_snapshots]
 
 
 def run_config(inputs: str | None = None, as_of: str | None = None) -> dict[str, object]:

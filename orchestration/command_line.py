@@ -20,6 +20,7 @@ from orchestration.embedded_postgres import status as server_status
 from orchestration.export_commands import export
 from orchestration.import_command import import_files
 from orchestration.settings import SettingsError, load_settings, pass_on
+from orchestration.snapshot_command import take_snapshot
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Portfolio data that adds up, in your own PostgreSQL."
@@ -29,6 +30,7 @@ app.add_typer(db, name="db")
 app.add_typer(export, name="export")
 app.command("import")(import_files)
 app.command("chains")(list_chains)
+app.command("snapshot")(take_snapshot)
 
 UrlOption = Annotated[str | None, typer.Option(help="PostgreSQL >= 15; default HOLDFAST_DATABASE_URL, else embedded.")]
 

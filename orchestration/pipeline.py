@@ -44,7 +44,7 @@ class Outcome:
 def run_pipeline(
     settings: Settings,
     url: str,
-    inputs: str,
+    inputs: str | None,
     as_of: str | None,
     *,
     is_watched: bool,
@@ -55,7 +55,7 @@ def run_pipeline(
     Args:
         settings: The process settings.
         url: The database.
-        inputs: The folder.
+        inputs: The folder; None: the one of HOLDFAST_INPUTS, else the registry as an application wrote it.
         as_of: The moment to describe; None: now.
         is_watched: Whether progress goes to standard error.
         instance: Dagster's instance; None: the one in the database, so that the UI shows the run.

@@ -6,7 +6,7 @@ Belongs here: resources, handed in by definitions. Not here: what the assets do 
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from functools import cached_property
@@ -17,12 +17,14 @@ import dagster as dg
 from assets.publication import runs
 from assets.publication.mart_specs import MartSpec, read_specs
 from assets.publication.tables import ensure_marts
+from assets.wallets.model import ChainReport, ChainRequest
+from assets.wallets.positions.declared import Declared
 from assets.warehouse import dbt
 from assets.warehouse.database import Connection, PipelineLock, connect, pipeline_lock
 from assets.warehouse.migrate import migrate
 from assets.warehouse.roles import ensure_reader_role
 from orchestration.embedded_postgres import database_url, reader_password
-from orchestration.settings import load_settings
+from orchestration.settings import Settings, load_settings
 from quality.results import CheckResult, record
 
 #: Set by the command line when a person watches.
@@ -108,6 +110,46 @@ def prepare_database(url: str, password: str | None) -> str | None:
         ensure_marts(conn, read_specs(dbt.prepare()))
     with connect(url) as conn:
         return ensure_reader_role(conn, password).message
+
+
+class Chains:
+    """The chains as a run may ask them: whether at all, and all at once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether HOLDFAST_SOURCES lets chains be asked."""
+        return self._settings.sources is None or "chains" in self._settings.sources
+
+    def read(self, requests: Sequence[ChainRequest], declared: Mapping[str, Sequence[Declared]]) -> list[ChainReport]:
+        """Ask them; a chain that fails says so in its report. A chain that nothing here can read is left out.
+
+        Args:
+            requests: one for each chain.
+            declared: by chain, what owners declared: positions are read of it too.
+        """
+        from assets.registry.chains import chains
+        from assets.wallets.endpoints import chain_endpoints
+        from assets.wallets.engine import read
+        from assets.wallets.positions.readers import position_readers
+
+        asked = [request for request in requests if request.chain in chains()]
+        own, is_public = self._settings.rpc_endpoints, self._settings.is_rpc_public
+        endpoints = {r.chain: chain_endpoints(chains()[r.chain], own, is_public_asked=is_public) for r in asked}
+        return read(
+            asked,
+            endpoints,
+            max_head_age_seconds=self._settings.max_head_age_seconds,
+            position_readers=lambda slug: position_readers(slug, declared.get(slug, ())),
+        )
+
+
+@dg.resource(description="The chains of the wallets, asked over their endpoints.")
+def chains_resource(context: dg.InitResourceContext) -> Chains:
+    """Own and public endpoints as the environment names them."""
+    return Chains(load_settings())
 
 
 class Progress:

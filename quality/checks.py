@@ -14,6 +14,7 @@ from quality.results import CheckResult, record
 #: The asset that each stage's gates stand behind.
 STAGE_ASSETS: dict[str, dg.AssetKey] = {
     "landing": keys.raw("prices"),
+    "wallets": keys.dbt_model("intermediate", "int_wallet_cells"),
     "market": keys.dbt_model("intermediate", "int_price_points"),
     "ledger": keys.ledger("issues"),
     "holdings": keys.dbt_model("build", "portfolio_daily"),

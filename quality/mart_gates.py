@@ -187,8 +187,11 @@ MART_GATES: tuple[Gate, ...] = (
         description="Each holding has a price and an exchange rate.",
         next_step="Add a price (or the exchange rate of its currency); it has no value and stays out of the sums.",
         offenders="""
-            select portfolio_id, instrument_id, balance || ' units without a value'
-            from build.portfolio_assets where price_status = 'missing' order by portfolio_id, instrument_id""",
+            select assets.portfolio_id, assets.instrument_id, assets.balance || ' units without a value'
+            from build.portfolio_assets as assets
+            inner join intermediate.int_instruments as instruments using (instrument_id)
+            where assets.price_status = 'missing' and assets.balance <> 0 and instruments.trust = 'trusted'
+            order by assets.portfolio_id, assets.instrument_id""",
     ),
     Gate(
         name="large_flow",

@@ -110,6 +110,8 @@ def read_holdings(connection: Connection, portfolio_ids: list[str]) -> dict[str,
             case when count(*) = count(value_base) then sum(value_base) end
         from build.portfolio_assets
         where portfolio_id = any(%s) and balance is not null
+            -- what only a chain shows is nothing to trade, priced or not
+            and instrument_id not in (select instrument_id from intermediate.int_instruments where trust <> 'trusted')
         group by portfolio_id, instrument_id
         having sum(balance) <> 0
         order by portfolio_id, instrument_id

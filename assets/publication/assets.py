@@ -78,6 +78,7 @@ def build_publication(mart_keys: list[dg.AssetKey]) -> dg.AssetsDefinition:
             ).fetchone()[0]
             warehouse.assert_still_alone()
             done = publish(conn, context.run.run_id, warehouse.mart_specs(), fingerprint)
+            runs.fulfil_requests(conn, context.run.run_id)
             status = "unchanged" if done.publication_id is None else "published"
             runs.finish(conn, context.run.run_id, status, {"changed_rows": done.changed_rows, **done.changed_by_table})
         said = (

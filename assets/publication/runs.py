@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -17,6 +18,8 @@ from typing import Any
 from assets.warehouse.database import Connection
 
 _ONE_TICK = timedelta(microseconds=1)
+#: Sources that only know the present are asked when the as-of is younger than this.
+PRESENT = timedelta(minutes=10)
 
 
 class AsOfError(ValueError):
@@ -36,6 +39,10 @@ class Window:
     as_of: datetime
     cutoff_at: datetime
     is_given: bool
+
+    def is_present(self, now: datetime) -> bool:
+        """Whether what a source says at `now` describes this moment."""
+        return not self.is_given or now - self.as_of < PRESENT
 
     @property
     def as_of_date(self) -> date:
@@ -88,6 +95,12 @@ def start(conn: Connection, run_id: str, inputs: str | None, window: Window) -> 
         " on conflict (singleton) do update set run_id = excluded.run_id",
         [run_id],
     )
+    # snapshots asked for that no publication has shown yet; one of an unknown portfolio waits until there is such a one
+    conn.execute(
+        "update registry.snapshot_requests set run_id = %s where published_at is null"
+        " and portfolio_id in (select id from registry.portfolios where is_active)",
+        [run_id],
+    )
     conn.execute("truncate ops.run_scope")
     conn.execute("truncate ops.held_portfolios")
     conn.execute("delete from quality.check_results where run_id = %s", [run_id])
@@ -111,8 +124,112 @@ def fingerprint(conn: Connection, inputs_fingerprint: str, window: Window) -> st
     return hashlib.sha256("#".join(parts).encode()).hexdigest()
 
 
+def with_wallets(conn: Connection, run_id: str, base: str) -> str:
+    """The run's fingerprint with what chains said up to its cut-off, written beside the run.
+
+    A chain that begins or ceases to answer is a difference; another read of the same balances is none.
+
+    Args:
+        conn: in a transaction of the caller's.
+        run_id: the run.
+        base: of everything else.
+    """
+    row = conn.execute(_WALLET_STATE, {"run": run_id}).fetchone()
+    whole = hashlib.sha256(f"{base}#{row}".encode()).hexdigest()
+    conn.execute("update ops.runs set inputs_fingerprint = %s where run_id = %s", [whole, run_id])
+    return whole
+
+
+_WALLET_STATE = """
+with
+known as (
+    select coalesce(max(reads.read_id), 0) as read_id
+    from raw.chain_reads as reads inner join ops.runs on runs.run_id = %(run)s and reads.counts_at <= runs.cutoff_at
+)
+select
+    (select rows.balance_id from raw.wallet_balances as rows cross join known
+     where rows.read_id <= known.read_id order by rows.balance_id desc limit 1),
+    (select max(rows.read_id) from raw.wallet_positions as rows cross join known where rows.read_id <= known.read_id),
+    (select count(*) from raw.chain_reads as reads where reads.superseded_by is not null),
+    (select md5(string_agg(asked.chain_id || (last.failure is null), ',' order by asked.chain_id))
+     from (select distinct chain_id from registry.portfolio_wallets where is_active) as asked
+     cross join known
+     cross join lateral (
+         select reads.failure from raw.chain_reads as reads
+         where reads.chain = asked.chain_id and reads.read_id <= known.read_id order by reads.read_id desc limit 1
+     ) as last),
+    (select md5(string_agg(wallets::text, ',' order by wallets.id)) from (
+         select id, portfolio_id, account_id, wallet_address, chain_id from registry.portfolio_wallets where is_active
+     ) as wallets)
+"""
+
+
+def move_to(conn: Connection, run_id: str, now: datetime) -> Window:
+    """Let a run that describes the present describe this moment: sources were asked after it had begun.
+
+    An as-of that was given stays.
+
+    Returns:
+        the window as it is now.
+    """
+    as_of = now.replace(microsecond=0) + timedelta(seconds=1) if now.microsecond else now
+    conn.execute(
+        "update ops.runs set as_of = %s, cutoff_at = %s, as_of_date = %s where run_id = %s and not is_as_of_given",
+        [as_of, _cutoff(as_of), _cutoff(as_of).date(), run_id],
+    )
+    return window_of(conn, run_id)
+
+
+def window_of(conn: Connection, run_id: str) -> Window:
+    """The window of a run that has begun."""
+    row = conn.execute("select as_of, cutoff_at, is_as_of_given from ops.runs where run_id = %s", [run_id]).fetchone()
+    if row is None:
+        raise LookupError(f"run {run_id} has not begun")
+    return Window(row[0], row[1], row[2])
+
+
+def request_snapshots(conn: Connection, portfolios: Sequence[str] | None) -> list[str]:
+    """Ask for a manual snapshot of portfolios, or of all active ones; the next run takes it.
+
+    Returns:
+        those that are no active portfolio; then nothing is asked for.
+    """
+    active = {row[0] for row in conn.execute("select id from registry.portfolios where is_active")}
+    unknown = sorted(set(portfolios or ()) - active)
+    if not unknown:
+        conn.execute(
+            "insert into registry.snapshot_requests (portfolio_id) select unnest(%s::text[])",
+            [sorted(set(portfolios) if portfolios is not None else active)],
+        )
+    return unknown
+
+
+def newest_request(conn: Connection) -> int | None:
+    """The newest request that no publication has answered; None when nobody waits."""
+    row = conn.execute(
+        "select max(request_id) from registry.snapshot_requests where published_at is null"
+        " and portfolio_id in (select id from registry.portfolios where is_active)"
+    ).fetchone()
+    return row[0] if row else None
+
+
+def fulfil_requests(conn: Connection, run_id: str) -> int:
+    """Note the snapshots that this run publishes; a held portfolio's goes on waiting."""
+    return conn.execute(
+        "update registry.snapshot_requests set published_at = clock_timestamp() where run_id = %s"
+        " and published_at is null and portfolio_id not in (select portfolio_id from ops.held_portfolios)",
+        [run_id],
+    ).rowcount
+
+
 def is_published(conn: Connection, run_fingerprint: str) -> bool:
-    """Whether what readers see was made from exactly this."""
+    """Whether what readers see was made from exactly this, and nobody waits for a snapshot."""
+    waiting = conn.execute(
+        "select exists (select from registry.snapshot_requests inner join ops.current_run using (run_id)"
+        " where snapshot_requests.published_at is null)"
+    ).fetchone()
+    if waiting == (True,):
+        return False
     row = conn.execute(
         "select inputs_fingerprint from ops.runs where status in ('published', 'unchanged')"
         " order by finished_at desc limit 1"

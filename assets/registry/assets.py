@@ -10,6 +10,7 @@ from assets import keys
 from assets.publication import runs
 from assets.registry.landing import LandingResult, land, read_inputs
 from assets.registry.problems import InputProblems
+from assets.wallets.store import has_wallets, write_known_instruments
 from assets.warehouse.database import Connection, copy_rows
 
 _DESCRIPTIONS = {
@@ -48,7 +49,7 @@ def _spec(key: dg.AssetKey, description: str, kind: str) -> dg.AssetSpec:
         *(_spec(keys.registry(table), _DESCRIPTIONS[table], "yaml") for table in keys.REGISTRY_TABLES),
         *(_spec(keys.raw(table), _DESCRIPTIONS[table], "csv") for table in keys.RAW_TABLES),
     ],
-    required_resource_keys={"warehouse", "progress"},
+    required_resource_keys={"warehouse", "progress", "chains"},
 )
 def land_inputs(context: dg.AssetExecutionContext, config: RunWindow) -> Iterator[dg.MaterializeResult[None]]:
     """Read the inputs folder strictly and land it; yields nothing when this very state is already published."""
@@ -65,11 +66,16 @@ def land_inputs(context: dg.AssetExecutionContext, config: RunWindow) -> Iterato
             progress.say("inputs", f"reading {Path(folder).name}")
             landed = _land(conn, folder, now, context.run.run_id)
         runs.start(conn, context.run.run_id, folder, window)
+        write_known_instruments(conn)
         fingerprint = runs.fingerprint(conn, landed.fingerprint if landed else "registry", window)
         conn.execute("update ops.runs set inputs_fingerprint = %s where run_id = %s", [fingerprint, context.run.run_id])
+        asks_chains = context.resources.chains.is_allowed and window.is_present(now) and has_wallets(conn)
+        if not asks_chains:
+            fingerprint = runs.with_wallets(conn, context.run.run_id, fingerprint)
     progress.say("inputs", _describe(landed))
     with warehouse.connect() as conn:
-        if runs.is_published(conn, fingerprint):
+        # what chains say now is not known yet: the asset that asks them decides
+        if not asks_chains and runs.is_published(conn, fingerprint):
             runs.finish(conn, context.run.run_id, "unchanged", {})
             conn.commit()
             progress.say("inputs", "the same inputs and as-of are already published")

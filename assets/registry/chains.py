@@ -19,7 +19,7 @@ class Chain:
     """One EVM chain; `slug` is its name in inputs and in `chain_id` columns.
 
     Attributes:
-        native_symbol: as published, for people; what the coin is worth, dbt's int_native_coins says.
+        native_symbol: as published, for people; its economic coin: assets/wallets/known_instruments.py.
         native_decimals: not 18 everywhere (tron 6, nautilus 9).
         block_time_ms: None where it is not published, which is most of them.
         public_urls: in the list's order; a URL with a place for a key (`${...}`) is none and is left out.

@@ -1,8 +1,7 @@
 """Reference data about chains: Multicall3, tokens, protocols, economic identity; reviewed files in `data`, read once.
 
 Belongs here: typed rows of those files, by chain. Must not be here: networks, prices, what a token may count for (a
-listed token is one worth asking about, not a trusted one). Chains themselves: assets/registry/chains.py. Economic coin
-of a chain: dbt's int_native_coins.
+listed token is one worth asking about, not a trusted one). Chains themselves: assets/registry/chains.py.
 """
 
 import csv
@@ -147,6 +146,13 @@ def native_mirrors(slug: str) -> frozenset[str]:
         KeyError: there is no such chain.
     """
     return _native_mirrors().get(chains()[slug].evm_id, frozenset())
+
+
+@cache
+def native_coins() -> dict[str, str]:
+    """The economic coin behind a chain's native one by slug, where it is certain: `crypto:ETH` for `arbitrum`."""
+    known = chains_by_id()
+    return {known[int(row["chain_id"])].slug: row["canonical_instrument"] for row in _rows("native_coins.csv")}
 
 
 def aave_markets(slug: str) -> tuple[AaveMarket, ...]:

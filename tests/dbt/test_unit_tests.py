@@ -15,15 +15,17 @@ from tests.pipeline_runs import daily_prices, portfolio, run, write_inputs
 COVERED = {
     "allocation_risk", "exchange_rates", "int_all_transactions", "int_fx_daily", "int_fx_points",
     "int_instrument_returns", "int_portfolio_days", "int_position_totals", "int_price_base", "int_price_daily",
-    "int_price_intervals", "int_price_points", "int_splits", "portfolio_allocation", "portfolio_assets",
+    "int_position_prices", "int_price_intervals", "int_quoted_prices", "int_splits", "portfolio_allocation", "portfolio_assets",
     "portfolio_daily", "portfolio_snapshots", "realized_gains", "reconciliation",
-    "source_freshness", "stg_balances", "stg_transactions",
+    "source_freshness", "stg_file_balances", "stg_transactions", "stg_wallet_balances",
 }  # fmt: skip
 #: What counts or picks without arithmetic on money, and where that is tested instead.
 TESTED_ELSEWHERE = {
     "data_quality": "picks the newest result of a check; tests/integration/test_pipeline.py",
     "int_all_days": "puts two sets of days side by side; tests/integration/test_days.py",
     "int_instruments": "picks the commonest currency; tests/integration/test_definitions.py",
+    "int_wallet_cells": "picks the newest read of a cell; tests/integration/test_wallets.py",
+    "stg_wallets": "picks the account of an address; tests/integration/test_wallets.py",
     "int_portfolio_fingerprints": "hashes rows; the runs without a change in tests/integration/test_pipeline.py",
     "int_price_prints": "hashes rows; what each change restates in tests/integration/test_days.py",
 }

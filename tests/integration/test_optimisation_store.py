@@ -16,7 +16,7 @@ DAYS = 200
 BUILT = """
 create table intermediate.int_instruments (
     instrument_id text primary key, asset_class text, chain text, protocol text, category text,
-    annualization_days integer, max_price_age_days integer, pricing_instrument_id text
+    annualization_days integer, max_price_age_days integer, pricing_instrument_id text, trust text not null default 'trusted'
 );
 create table intermediate.int_price_daily (
     instrument_id text, valuation_date date, price numeric, currency text, priced_at timestamptz, age_days integer,
@@ -57,7 +57,8 @@ def add_instrument(
     connection: Connection, name: str, prices: list[float], currency: str = "fiat:USD", stops_at: int = DAYS, **_: Any
 ) -> None:
     connection.execute(
-        "insert into intermediate.int_instruments values (%s, 'crypto', null, null, null, 365, 2, %s)", [name, name]
+        "insert into intermediate.int_instruments values (%s, 'crypto', null, null, null, 365, 2, %s, default)",
+        [name, name],
     )
     first = AS_OF - timedelta(days=DAYS - 1)
     rows = [

@@ -66,8 +66,8 @@ def test_a_repeatable_read_snapshot_keeps_its_publication(database_url: str, tmp
     assert one(database_url, "select sum(quantity) from marts.open_lots where portfolio_id = 'other'") == 3
 
 
-def _run_until_killed(inputs: Path, url: str, home: Path) -> None:
-    run(inputs, url, home)
+def _run_until_killed(inputs: Path, url: str, home: Path, as_of: str | None) -> None:
+    run(inputs, url, home, as_of)
 
 
 @pytest.mark.parametrize("stage", ["ledger", "publication"])
@@ -79,25 +79,26 @@ def test_kill_in_the_middle_leaves_the_last_publication(stage: str, database_url
     # a lock on what the stage writes makes it wait at a known place, and there it dies
     table = {"ledger": "intermediate.ledger_positions", "publication": "history.portfolio_daily"}[stage]
 
-    with connect(database_url) as blocker:
-        blocker.execute(f"lock table {table} in share mode".encode())
-        victim = multiprocessing.get_context("spawn").Process(
-            target=_run_until_killed, args=(inputs, database_url, tmp_path / "home")
-        )
-        victim.start()
-        assert victim.pid is not None
-        _wait_for_lock(database_url, table)
-        os.kill(victim.pid, signal.SIGKILL)
-        victim.join()
-        assert marts(database_url) == before
-    _wait_for_release(database_url)
-
+    kill_at(table, inputs, database_url, tmp_path / "home")
     assert marts(database_url) == before
     assert rows(database_url, "select count(*) from ops.publications") == [(1,)]
     again = run(inputs, database_url, tmp_path / "home")
     assert again.summary["status"] == "published", again.messages
     assert one(database_url, "select sum(quantity) from marts.open_lots where portfolio_id = 'other'") == 3
     assert one(database_url, "select count(*) from ops.runs where status = 'running'") == 0
+
+
+def kill_at(table: str, inputs: Path, url: str, home: Path, as_of: str | None = "2024-01-10") -> None:
+    """Kill a run that is about to write a table; returns when the server has noticed."""
+    with connect(url) as blocker:
+        blocker.execute(f"lock table {table} in share mode".encode())
+        victim = multiprocessing.get_context("spawn").Process(target=_run_until_killed, args=(inputs, url, home, as_of))
+        victim.start()
+        assert victim.pid is not None
+        _wait_for_lock(url, table)
+        os.kill(victim.pid, signal.SIGKILL)
+        victim.join()
+    _wait_for_release(url)
 
 
 def _wait_for_lock(url: str, table: str, seconds: float = 60) -> None:

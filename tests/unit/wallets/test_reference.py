@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import re
 from collections import Counter
 from collections.abc import Iterator
 from importlib.resources import files
@@ -12,8 +11,7 @@ from web3 import Web3
 
 from assets.registry.chains import MULTICALL3_IMPOSTORS, chains, chains_by_id, mainnets
 from assets.wallets import reference
-from assets.wallets.reference import aave_markets, multicall3_addresses, native_mirrors, tokens
-from orchestration.settings import find_project_root
+from assets.wallets.reference import aave_markets, multicall3_addresses, native_coins, native_mirrors, tokens
 
 MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
 DATA = files("assets.wallets.data")
@@ -131,13 +129,16 @@ def test_all_other_tokens_of_known_chains_are_there() -> None:
     assert sum(len(tokens(slug)) for slug in chains()) == 3541 - 6 - 1
 
 
-def test_economic_coins_name_chains_and_symbols_as_the_chain_list_does() -> None:
-    model = find_project_root() / "dbt_project/models/intermediate/market/int_native_coins.sql"
-    coins = re.findall(r"\('eip155:(\d+)', '([^']+)', '([^']+)', 'crypto:([^']+)'\)", model.read_text())
-    assert len(coins) == 8
-    for evm_id, slug, symbol, coin in coins:
-        chain = chains_by_id()[int(evm_id)]
-        assert (chain.slug, chain.native_symbol, chain.native_symbol) == (slug, symbol, coin)
+def test_economic_coins_name_mainnets_and_their_own_symbol() -> None:
+    listed = list(rows("native_coins.csv"))
+    assert len(listed) == len(native_coins()) == len({row["chain_id"] for row in listed}) == 95
+    for row in listed:
+        chain = chains_by_id()[int(row["chain_id"])]
+        assert (chain.is_mainnet, row["canonical_instrument"]) == (True, f"crypto:{chain.native_symbol}")
+        assert row["source"]
+    assert native_coins()["arbitrum"] == "crypto:ETH"
+    # "Ham" is called ETH too, and a bitcoin of a rollup is a claim on one
+    assert not {"ham", "rootstock", "corn"} & native_coins().keys()
 
 
 def test_multicall3_stands_elsewhere_on_zk_chains() -> None:

@@ -67,6 +67,34 @@ entries as (
     from computed_entries
     group by portfolio_id, entry_date
 
+),
+
+-- balances that a chain did not give this time: what is held by them is as old as their last reading
+unread as (
+
+    select
+        cells.portfolio_id,
+        count(positions.instrument_id) filter (
+            where cells.status = 'stale' and prices.price_base is not null and prices.stale_reason is null
+        ) as positions_else_fresh,
+        bool_or(cells.status = 'stale' and positions.instrument_id is not null) as is_balance_stale,
+        bool_or(cells.raw_amount is null) as is_balance_unread
+    from {{ ref('int_wallet_cells') }} as cells
+    left join {{ ref('int_positions') }} as positions
+        on
+            cells.portfolio_id = positions.portfolio_id
+            and cells.account_id = positions.account_id
+            and cells.instrument_id = positions.instrument_id
+            and positions.is_current
+            and positions.is_counted
+    left join {{ ref('int_price_base') }} as prices
+        on
+            positions.instrument_id = prices.instrument_id
+            and positions.base_currency = prices.base_currency
+            and prices.valuation_date = {{ run_as_of_date() }}
+    where cells.status not in ('ok', 'zero')
+    group by cells.portfolio_id
+
 )
 
 select
@@ -93,7 +121,7 @@ select
     coalesce(entries.carried_currency_base, 0) as carried_currency_base,
     coalesce(totals.positions_held, 0) as positions_held,
     coalesce(totals.positions_valued, 0) as positions_valued,
-    coalesce(totals.positions_fresh, 0) as positions_fresh,
+    coalesce(totals.positions_fresh, 0) - coalesce(unread.positions_else_fresh, 0) as positions_fresh,
     coalesce(totals.instruments_held, 0) as instruments_held,
     coalesce(totals.chains_held, 0) as chains_held,
     coalesce(totals.is_market_day, false) as is_market_day,
@@ -105,7 +133,9 @@ select
             case when totals.is_price_missing then 'missing_price' end,
             case when totals.is_fx_missing then 'missing_fx' end,
             case when totals.is_price_stale then 'stale_price' end,
-            case when totals.is_fx_stale then 'stale_fx' end
+            case when totals.is_fx_stale then 'stale_fx' end,
+            case when unread.is_balance_stale then 'stale_balance' end,
+            case when unread.is_balance_unread then 'missing_balance' end
         ), ''
     ) as incomplete_reason
 from days
@@ -113,3 +143,5 @@ left join {{ ref('int_position_totals') }} as totals
     on days.portfolio_id = totals.portfolio_id and days.valuation_date = totals.valuation_date
 left join entries
     on days.portfolio_id = entries.portfolio_id and days.valuation_date = entries.entry_date
+left join unread
+    on days.portfolio_id = unread.portfolio_id and days.valuation_date = {{ run_as_of_date() }}

@@ -8,6 +8,7 @@ with
 positions as not materialized (
 
     select * from {{ ref('int_positions') }}
+    where is_counted
 
 ),
 

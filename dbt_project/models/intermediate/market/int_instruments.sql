@@ -1,7 +1,8 @@
 -- Every instrument that anything names, with what its id, the owner's instruments.csv and its prices say of it.
 with
 
-mentioned as (
+-- what the owner names counts; what only a chain shows may be worth nothing
+named as (
 
     select instrument as instrument_id from {{ source('registry', 'instruments') }}
     union
@@ -17,7 +18,7 @@ mentioned as (
     union
     select currency from {{ ref('stg_prices') }}
     union
-    select instrument_id from {{ ref('stg_balances') }}
+    select instrument_id from {{ ref('stg_file_balances') }}
     union
     select instrument_id from {{ ref('stg_corporate_actions') }}
     union
@@ -31,9 +32,51 @@ mentioned as (
     union
     select unnest(universe) from {{ source('registry', 'policies') }}
     union
-    select canonical_instrument from {{ ref('int_native_coins') }}
-    union
     values ('fiat:USD')
+
+),
+
+shown as (
+
+    select instrument_id from {{ ref('int_wallet_cells') }}
+    where raw_amount <> 0 or status <> 'zero'
+    union
+    select instrument_id from {{ ref('stg_wallet_balances') }}
+    union
+    select component_id from {{ source('raw', 'wallet_positions') }}
+
+),
+
+-- a token that the owner gave another id with its chain and address is an instance of that
+instances as (
+
+    select native.chain_caip2 || '/erc20:' || declared.address as instrument_id, min(declared.instrument) as declared_as
+    from {{ source('registry', 'instruments') }} as declared
+    inner join (
+        select chain, split_part(instrument_id, '/', 1) as chain_caip2
+        from {{ source('ops', 'known_instruments') }}
+        where instrument_id like 'eip155:%/slip44:%'
+    ) as native on declared.chain = native.chain
+    where declared.address is not null and declared.instrument not like 'eip155:%'
+    group by native.chain_caip2 || '/erc20:' || declared.address
+
+),
+
+direct as (
+
+    select instrument_id from named
+    union
+    select instrument_id from shown
+
+),
+
+mentioned as (
+
+    select instrument_id from direct
+    union
+    select known.canonical_instrument
+    from direct
+    inner join {{ source('ops', 'known_instruments') }} as known on direct.instrument_id = known.instrument_id
 
 ),
 
@@ -62,36 +105,64 @@ described as (
 
     select
         mentioned.instrument_id,
-        custom.name,
+        coalesce(custom.name, facts.name) as name,
         custom.asset_class as custom_class,
-        custom.asset_type as custom_type,
+        coalesce(
+            custom.asset_type, facts.asset_type, known.asset_type,
+            case when mentioned.instrument_id ~ '/erc(721|1155):' then 'nft' end
+        ) as custom_type,
         custom.quote_currency as custom_quote,
-        custom.category,
-        custom.protocol,
-        custom.decimals,
+        coalesce(custom.category, facts.category, known.category) as category,
+        coalesce(custom.protocol, facts.protocol, known.protocol) as protocol,
+        -- the chain's own answer counts
+        coalesce(facts.decimals, known.decimals, custom.decimals) as decimals,
         custom.annualization_days,
         custom.max_price_age_days,
         split_part(mentioned.instrument_id, ':', 1) as namespace,
-        coalesce(custom.chain, native.chain) as chain,
+        coalesce(custom.chain, known.chain, facts.chain, native.chain) as chain,
         coalesce(
-            custom.address,
-            case
-                when mentioned.instrument_id like '%/erc20:%' then split_part(mentioned.instrument_id, '/erc20:', 2)
-            end
+            custom.address, known.address, facts.address,
+            substring(mentioned.instrument_id from '/(?:erc20|erc721|erc1155|token):([^/]+)')
         ) as address,
-        coalesce(custom.canonical_instrument, native.canonical_instrument, mentioned.instrument_id)
-            as canonical_instrument,
         coalesce(
-            native.symbol,
+            custom.canonical_instrument, known.canonical_instrument, instances.declared_as, mentioned.instrument_id
+        ) as canonical_instrument,
+        coalesce(
+            known.symbol,
             case
-                when mentioned.instrument_id like 'eip155:%' then coalesce(custom.name, mentioned.instrument_id)
+                when mentioned.instrument_id ~ '^(eip155|bip122|solana):'
+                    then coalesce(facts.symbol, custom.name, facts.protocol, mentioned.instrument_id)
                 else split_part(mentioned.instrument_id, ':', 2)
             end
         ) as symbol,
-        custom.instrument is not null or native.instrument_id is not null as is_declared
+        case
+            when
+                split_part(mentioned.instrument_id, ':', 1) not in ('eip155', 'bip122', 'solana')
+                or custom.instrument is not null
+                or known.instrument_id is not null
+                or instances.instrument_id is not null
+                or named.instrument_id is not null
+                or facts.is_position
+                then 'trusted'
+            -- a token that calls itself an address or a call to act wants a click
+            when
+                concat_ws(' ', facts.symbol, facts.name)
+                ~* (
+                    '(https?:|www\.|\.(com|io|org|net|xyz|app|site|gg|vip|top)\M'
+                    || '|\m(claim|visit|airdrop|reward|voucher)s?\M)'
+                )
+                then 'spam'
+            else 'unknown'
+        end as trust,
+        coalesce(facts.is_position, false) as is_position
     from mentioned
+    left join named on mentioned.instrument_id = named.instrument_id
+    left join instances on mentioned.instrument_id = instances.instrument_id
     left join {{ source('registry', 'instruments') }} as custom on mentioned.instrument_id = custom.instrument
-    left join {{ ref('int_native_coins') }} as native on mentioned.instrument_id = native.instrument_id
+    left join {{ source('ops', 'known_instruments') }} as known on mentioned.instrument_id = known.instrument_id
+    left join {{ source('raw', 'token_facts') }} as facts on mentioned.instrument_id = facts.instrument_id
+    left join {{ source('ops', 'known_instruments') }} as native
+        on split_part(mentioned.instrument_id, '/', 1) || '/slip44:60' = native.instrument_id
     where mentioned.instrument_id is not null and mentioned.instrument_id <> 'held'
 
 ),
@@ -101,7 +172,11 @@ classified as (
     select
         described.*,
         coalesce(
-            described.custom_class, case when described.namespace = 'eip155' then 'crypto' else described.namespace end
+            described.custom_class,
+            case
+                when described.namespace in ('eip155', 'bip122', 'solana') then 'crypto' else described.namespace
+            end
+
         )
             as asset_class
     from described
@@ -115,6 +190,8 @@ priced as (
         classified.*,
         case
             when own_quote.has_prices then classified.instrument_id
+            -- a receipt is worth what it stands for
+            when classified.is_position and canonical_quote.has_prices is not true then classified.instrument_id
             when canonical_quote.has_prices or own_quote.instrument_id is null then classified.canonical_instrument
             else classified.instrument_id
         end as pricing_instrument_id,
@@ -133,7 +210,7 @@ select
     coalesce(
         classified.custom_type,
         case
-            when classified.namespace in ('eip155', 'crypto') then 'token'
+            when classified.namespace in ('eip155', 'bip122', 'solana', 'crypto') then 'token'
             when classified.asset_class = 'rate' then 'index'
             when classified.asset_class in ('token', 'equity', 'etf', 'bond', 'commodity', 'index', 'fiat', 'custom')
                 then classified.asset_class
@@ -163,9 +240,6 @@ select
         end
     ) as max_price_age_days,
     classified.pricing_instrument_id,
-    case
-        when classified.namespace <> 'eip155' or classified.is_declared then 'trusted'
-        else 'unknown'
-    end as trust
+    classified.trust
 from priced as classified
 left join priced as pricing on classified.pricing_instrument_id = pricing.instrument_id

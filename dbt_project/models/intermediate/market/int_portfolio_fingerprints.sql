@@ -44,6 +44,27 @@ balance_prints as (
 
 ),
 
+-- whether a balance could be read is part of what is published; the block that confirms it is not
+wallet_prints as (
+
+    select
+        portfolio_id,
+        sum(hashtextextended(concat_ws('|', account_id, instrument_id, status, raw_amount), 0))::text as print
+    from {{ ref('int_wallet_cells') }}
+    group by portfolio_id
+
+),
+
+asked_snapshots as (
+
+    select requests.portfolio_id, string_agg(requests.request_id::text, ',' order by requests.request_id) as print
+    from {{ source('registry', 'snapshot_requests') }} as requests
+    inner join {{ source('ops', 'current_run') }} as current_run on requests.run_id = current_run.run_id
+    where requests.published_at is null
+    group by requests.portfolio_id
+
+),
+
 -- known instruments alone: nobody held before what the last publication did not know
 changed_prices as (
 
@@ -132,6 +153,7 @@ select
     md5(concat_ws(
         '#', portfolios.name, portfolios.benchmark,
         (select split_print.print from split_print),
+        wallet_prints.print, asked_snapshots.print,
         (
             select policies::text from {{ source('registry', 'policies') }} as policies
             where policies.portfolio_id = portfolios.portfolio_id
@@ -147,4 +169,6 @@ select
 from portfolios
 left join transaction_prints on portfolios.portfolio_id = transaction_prints.portfolio_id
 left join balance_prints on portfolios.portfolio_id = balance_prints.portfolio_id
+left join wallet_prints on portfolios.portfolio_id = wallet_prints.portfolio_id
+left join asked_snapshots on portfolios.portfolio_id = asked_snapshots.portfolio_id
 left join used_prices on portfolios.portfolio_id = used_prices.portfolio_id

@@ -25,7 +25,7 @@ observations as (
         '-infinity'::timestamptz as observed_at,
         concat_ws(
             '|', name, asset_class, asset_type, quote_currency, canonical_instrument, pricing_instrument_id,
-            annualization_days, max_price_age_days, category, protocol, chain
+            annualization_days, max_price_age_days, category, protocol, chain, trust
         ) as content
     from {{ ref('int_instruments') }}
 

@@ -1,15 +1,53 @@
--- Current holdings by portfolio, account and instrument, with price, its age and source, value and cost.
+-- Current holdings by portfolio, account and instrument, with price, its age and source, value and cost; and what the owner of a
+-- wallet named that could never be read, without a balance.
 {{ config(indexes=[{'columns': ['portfolio_id', 'account_id', 'instrument_id'], 'unique': true}]) }}
 with
+
+held as (
+
+    select portfolio_id, base_currency, account_id, instrument_id, quantity, cost_base
+    from {{ ref('int_positions') }}
+    where is_current
+
+),
+
+cells as (
+
+    select cells.*
+    from {{ ref('int_wallet_cells') }} as cells
+    inner join {{ source('ops', 'run_scope') }} as scope on cells.portfolio_id = scope.portfolio_id
+
+),
 
 current_positions as (
 
     select
         positions.*,
         portfolios.user_id
-    from {{ ref('int_positions') }} as positions
+    from (
+        select * from held
+        union all
+        select
+            cells.portfolio_id,
+            owners.base_currency,
+            cells.account_id,
+            cells.instrument_id,
+            case when cells.raw_amount = 0 then 0 end as quantity,
+            case when cells.raw_amount = 0 then 0 end as cost_base
+        from cells
+        inner join {{ ref('int_portfolios') }} as owners on cells.portfolio_id = owners.portfolio_id
+        -- a zero is no holding; of what the owner declared it is an answer. An amount without decimals has no quantity.
+        where
+            (cells.raw_amount is distinct from 0 or cells.is_declared)
+            and not exists (
+                select 1 from held
+                where
+                    held.portfolio_id = cells.portfolio_id
+                    and held.account_id = cells.account_id
+                    and held.instrument_id = cells.instrument_id
+            )
+    ) as positions
     inner join {{ ref('int_portfolios') }} as portfolios on positions.portfolio_id = portfolios.portfolio_id
-    where positions.is_current
 
 ),
 
@@ -123,10 +161,14 @@ select
         when valued.instrument_id like 'fiat:%' then (valued.value_base - valued.cost_base) * valued.usd_rate
         else valued.value_base * valued.usd_rate - lot_costs.cost_basis_usd
     end as unrealized_pnl_usd,
-    'ok' as balance_status,
-    observations.observed_at,
-    null::bigint as block_number,
-    null::text as block_hash
+    case
+        -- the chain gave an amount, but not the decimals that make it a quantity
+        when valued.quantity is null and cells.raw_amount is not null then 'unsupported'
+        else coalesce(cells.status, 'ok')
+    end as balance_status,
+    greatest(observations.observed_at, cells.observed_at) as observed_at,
+    cells.block_number,
+    cells.block_hash
 from valued
 inner join totals on valued.portfolio_id = totals.portfolio_id
 left join lot_costs
@@ -134,6 +176,11 @@ left join lot_costs
         valued.portfolio_id = lot_costs.portfolio_id
         and valued.account_id = lot_costs.account_id
         and valued.instrument_id = lot_costs.instrument_id
+left join cells
+    on
+        valued.portfolio_id = cells.portfolio_id
+        and valued.account_id = cells.account_id
+        and valued.instrument_id = cells.instrument_id
 left join observations
     on
         valued.portfolio_id = observations.portfolio_id

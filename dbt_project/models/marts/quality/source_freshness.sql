@@ -20,7 +20,37 @@ newest as (
     select 'file:transactions' as source, max(executed_at) as newest_at
     from {{ ref('int_all_transactions') }}
     union all
-    select 'file:balances' as source, max(balance_at) as newest_at from {{ ref('stg_balances') }}
+    select 'file:balances' as source, max(balance_at) as newest_at from {{ ref('stg_file_balances') }}
+
+),
+
+chains as (
+
+    select distinct chain from {{ ref('stg_wallets') }}
+
+),
+
+last_reads as (
+
+    select last.*, good.asked_at as last_success_at, good.counts_at as newest_at
+    from chains
+    cross join
+        lateral (
+            select
+                reads.chain, reads.asked_at, reads.is_failed, reads.failure, reads.problems, reads.cells_failed,
+                reads.cells_quarantined, reads.is_reorganised
+            from {{ ref('stg_chain_reads') }} as reads
+            where reads.chain = chains.chain
+            order by reads.read_id desc
+            limit 1
+        ) as last
+    left join lateral (
+        select reads.asked_at, reads.counts_at
+        from {{ ref('stg_chain_reads') }} as reads
+        where reads.chain = chains.chain and not reads.is_failed
+        order by reads.read_id desc
+        limit 1
+    ) as good on true
 
 )
 
@@ -44,3 +74,36 @@ select
 from batches
 left join newest on batches.source = newest.source
 group by batches.source
+union all
+select
+    'chain:' || last_reads.chain as source,
+    last_reads.last_success_at,
+    last_reads.newest_at as newest_observation_at,
+    extract(epoch from {{ run_cutoff_at() }} - last_reads.newest_at)::bigint as lag_seconds,
+    case
+        when last_reads.is_failed then 'failed'
+        -- balances are asked every hour; two of them may pass before somebody should look
+        when {{ run_cutoff_at() }} - last_reads.asked_at > interval '2 hours' then 'stale'
+        when
+            last_reads.cells_failed + last_reads.cells_quarantined > 0
+            or last_reads.problems is not null
+            or last_reads.is_reorganised
+            then 'degraded'
+        else 'ok'
+    end as status,
+    coalesce(
+        last_reads.failure,
+        nullif(
+            concat_ws(
+                '; ',
+                case when last_reads.cells_failed > 0 then last_reads.cells_failed || ' balances not read' end,
+                case
+                    when last_reads.cells_quarantined > 0
+                        then last_reads.cells_quarantined || ' balances in quarantine'
+                end,
+                case when last_reads.is_reorganised then 'the block of the read before is gone' end,
+                last_reads.problems
+            ), ''
+        )
+    ) as error
+from last_reads
