@@ -13,6 +13,7 @@ INPUTS, MARKET, LEDGER, HOLDINGS, MEASURES, ALLOCATION, QUALITY, PUBLICATION = (
 )  # fmt: skip
 
 RUN = AssetKey(["ops", "run"])
+ACCOUNTS = AssetKey(["ops", "accounts"])
 RUN_SCOPE = AssetKey(["ops", "run_scope"])
 HELD_PORTFOLIOS = AssetKey(["ops", "held_portfolios"])
 CHECK_RESULTS = AssetKey(["quality", "check_results"])
@@ -60,7 +61,9 @@ def dbt_model(schema: str, name: str) -> AssetKey:
 def dbt_source(schema: str, table: str) -> AssetKey:
     """Key of the asset behind a dbt source table."""
     if schema == "ops":
-        return {"run_scope": RUN_SCOPE, "held_portfolios": HELD_PORTFOLIOS}.get(table, RUN)
+        # accounts are asked after the folder was read, and move the run's moment on
+        asked = dict.fromkeys(("runs", "current_run", "input_files", "account_states"), ACCOUNTS)
+        return {"run_scope": RUN_SCOPE, "held_portfolios": HELD_PORTFOLIOS, **asked}.get(table, RUN)
     if schema == "raw":
         return RUN if table == "batches" else raw(table)
     if schema == "registry":

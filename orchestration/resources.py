@@ -3,10 +3,11 @@
 Belongs here: resources, handed in by definitions. Not here: what the assets do with them.
 """
 
+import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from functools import cached_property
@@ -14,6 +15,8 @@ from typing import Any
 
 import dagster as dg
 
+from assets.accounts.model import AccountReport, AccountRequest
+from assets.accounts.store import Permitted
 from assets.publication import runs
 from assets.publication.mart_specs import MartSpec, read_specs
 from assets.publication.tables import ensure_marts
@@ -22,7 +25,7 @@ from assets.warehouse.database import Connection, PipelineLock, connect, pipelin
 from assets.warehouse.migrate import migrate
 from assets.warehouse.roles import ensure_reader_role
 from orchestration.embedded_postgres import database_url, reader_password
-from orchestration.settings import load_settings
+from orchestration.settings import Settings, load_settings
 from quality.results import CheckResult, record
 
 #: Set by the command line when a person watches.
@@ -108,6 +111,26 @@ def prepare_database(url: str, password: str | None) -> str | None:
         ensure_marts(conn, read_specs(dbt.prepare()))
     with connect(url) as conn:
         return ensure_reader_role(conn, password).message
+
+
+class LiveAccounts:
+    """Accounts at exchanges and brokers as a run may ask them: which at all, and all at once."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self.permitted = Permitted(settings.sources, environ)
+        self._endpoints = settings.endpoints
+
+    def read(self, requests: Sequence[AccountRequest]) -> list[AccountReport]:
+        """Ask them; one that fails says so in its report."""
+        from assets.accounts.exchanges import Accounts
+
+        return asyncio.run(Accounts(self._endpoints).read_all(requests))
+
+
+@dg.resource(description="Accounts at exchanges and brokers, asked with the keys in the environment.")
+def accounts_resource(context: dg.InitResourceContext) -> LiveAccounts:
+    """Sources, endpoints and keys as the environment names them."""
+    return LiveAccounts(load_settings(), os.environ)
 
 
 class Progress:

@@ -2,9 +2,9 @@
 
 Belongs here: which requests of the trading API v2 are made and what its activities mean. Must not be here: the client.
 
-After docs.alpaca.markets: "Account Activities" (the activity types; an id is the time and a UUID, and is the page token),
+After docs.alpaca.markets: "Account Activities" (the types; an id is a time and a UUID, and is the page token),
 "Positions", "Account". alpaca-py has no method of its own for activities, so its `get` is used. An activity that is
-booked later keeps the id of its day, so each reading goes back a week; what is known already is recognised by its id.
+booked later keeps the id of its day, so each reading goes back a week; what is known is recognised by its id.
 """
 
 from collections.abc import Awaitable, Callable, Iterator

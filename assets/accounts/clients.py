@@ -30,12 +30,14 @@ def exchange_client(
     source: str, credentials: Credentials, endpoint: str | None, last: LastAnswer, *,
     request_seconds: float = REQUEST_SECONDS, is_throttled: bool = True,
 ) -> Any:  # fmt: skip
-    """A client of ccxt; close it with `await client.close()`.
+    r"""A client of ccxt; close it with `await client.close()`.
 
     Args:
         source: ccxt id.
+        credentials: the key; a PEM may have its line breaks written as `\n`.
         endpoint: scheme and host instead of all of the exchange's own, paths kept.
         last: gets status and headers of each answer.
+        request_seconds: longest time of one request.
         is_throttled: keep ccxt's own pace for this exchange, as one must with a real one.
 
     Raises:
@@ -101,9 +103,11 @@ def alpaca_client(
     """A client of alpaca-py for the trading API; it blocks, so call it in a thread.
 
     Args:
+        credentials: the key.
         endpoint: https://paper-api.alpaca.markets, https://api.alpaca.markets or another; None: by the key, since
             Alpaca begins those of paper accounts with PK.
         last: gets status and headers of each answer.
+        request_seconds: longest time of one request.
     """
     from alpaca.trading.client import TradingClient
 

@@ -1,6 +1,6 @@
 """Accounts of exchanges and brokers, all at once; a dead one costs itself alone.
 
-Belongs here: which reader a source has, and that every account gives a report. Must not be here: what any provider says.
+Belongs here: which reader a source has, and that every account gives a report. Must not be here: what providers say.
 """
 
 import asyncio

@@ -5,8 +5,8 @@ the reader of Kraken's own export knows (importers/kraken), so that a file and t
 
 Requests after docs.kraken.com: POST /0/private/Balance ("Query Funds"), POST /0/private/Ledgers ("Query ledger
 entries"). The ledger holds everything that moves a balance: trades, deposits, withdrawals once done, rewards. It is
-paged by offset from the newest to the oldest, 50 at a time, between two moments that stay the same over all pages, so that an
-entry written meanwhile shifts nothing; `count` tells whether any is missing.
+paged by offset from the newest to the oldest, 50 at a time, between two moments that stay the same over all pages, so
+that an entry written meanwhile shifts nothing; `count` tells whether any is missing.
 """
 
 import csv

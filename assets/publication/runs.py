@@ -17,6 +17,8 @@ from typing import Any
 from assets.warehouse.database import Connection
 
 _ONE_TICK = timedelta(microseconds=1)
+#: Sources that only know the present are asked when the as-of is younger than this.
+PRESENT = timedelta(minutes=10)
 
 
 class AsOfError(ValueError):
@@ -36,6 +38,10 @@ class Window:
     as_of: datetime
     cutoff_at: datetime
     is_given: bool
+
+    def is_present(self, now: datetime) -> bool:
+        """Whether what a source says at `now` describes this moment."""
+        return not self.is_given or now - self.as_of < PRESENT
 
     @property
     def as_of_date(self) -> date:
@@ -109,6 +115,49 @@ def fingerprint(conn: Connection, inputs_fingerprint: str, window: Window) -> st
     moment = window.cutoff_at if window.is_given else window.cutoff_at.replace(minute=0, second=0, microsecond=0)
     parts = [inputs_fingerprint, str(registry), moment.isoformat(), engine_version()]
     return hashlib.sha256("#".join(parts).encode()).hexdigest()
+
+
+def with_accounts(conn: Connection, run_id: str, base: str) -> str:
+    """The run's fingerprint with what accounts said, written beside the run.
+
+    Args:
+        conn: in a transaction of the caller's.
+        run_id: the run.
+        base: of everything else.
+    """
+    row = conn.execute(
+        "select count(*), sum(files.batch_id), (select count(*) from ops.account_waiting),"
+        " (select md5(string_agg(concat_ws('/', portfolio_id, account_id, outcome, failure), ','"
+        "  order by portfolio_id, account_id)) from ops.account_states)"
+        " from ops.input_files as files inner join ops.account_batches as own on files.batch_id = own.batch_id"
+    ).fetchone()
+    whole = hashlib.sha256(f"{base}#{row}".encode()).hexdigest()
+    conn.execute("update ops.runs set inputs_fingerprint = %s where run_id = %s", [whole, run_id])
+    return whole
+
+
+def move_to(conn: Connection, run_id: str, now: datetime) -> Window:
+    """Let a run that describes the present describe this moment: sources were asked after it had begun.
+
+    An as-of that was given stays.
+
+    Returns:
+        the window as it is now.
+    """
+    as_of = now.replace(microsecond=0) + timedelta(seconds=1) if now.microsecond else now
+    conn.execute(
+        "update ops.runs set as_of = %s, cutoff_at = %s, as_of_date = %s where run_id = %s and not is_as_of_given",
+        [as_of, _cutoff(as_of), _cutoff(as_of).date(), run_id],
+    )
+    return window_of(conn, run_id)
+
+
+def window_of(conn: Connection, run_id: str) -> Window:
+    """The window of a run that has begun."""
+    row = conn.execute("select as_of, cutoff_at, is_as_of_given from ops.runs where run_id = %s", [run_id]).fetchone()
+    if row is None:
+        raise LookupError(f"run {run_id} has not begun")
+    return Window(row[0], row[1], row[2])
 
 
 def is_published(conn: Connection, run_fingerprint: str) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets import keys
+from assets.accounts.store import has_accounts
 from assets.publication import runs
 from assets.registry.landing import LandingResult, land, read_inputs
 from assets.registry.problems import InputProblems
@@ -48,7 +49,7 @@ def _spec(key: dg.AssetKey, description: str, kind: str) -> dg.AssetSpec:
         *(_spec(keys.registry(table), _DESCRIPTIONS[table], "yaml") for table in keys.REGISTRY_TABLES),
         *(_spec(keys.raw(table), _DESCRIPTIONS[table], "csv") for table in keys.RAW_TABLES),
     ],
-    required_resource_keys={"warehouse", "progress"},
+    required_resource_keys={"warehouse", "progress", "accounts"},
 )
 def land_inputs(context: dg.AssetExecutionContext, config: RunWindow) -> Iterator[dg.MaterializeResult[None]]:
     """Read the inputs folder strictly and land it; yields nothing when this very state is already published."""
@@ -67,9 +68,13 @@ def land_inputs(context: dg.AssetExecutionContext, config: RunWindow) -> Iterato
         runs.start(conn, context.run.run_id, folder, window)
         fingerprint = runs.fingerprint(conn, landed.fingerprint if landed else "registry", window)
         conn.execute("update ops.runs set inputs_fingerprint = %s where run_id = %s", [fingerprint, context.run.run_id])
+        asks_accounts = window.is_present(now) and has_accounts(conn, context.resources.accounts.permitted)
+        if not asks_accounts:
+            fingerprint = runs.with_accounts(conn, context.run.run_id, fingerprint)
     progress.say("inputs", _describe(landed))
     with warehouse.connect() as conn:
-        if runs.is_published(conn, fingerprint):
+        # what accounts say now is not known yet: the asset that asks them decides
+        if not asks_accounts and runs.is_published(conn, fingerprint):
             runs.finish(conn, context.run.run_id, "unchanged", {})
             conn.commit()
             progress.say("inputs", "the same inputs and as-of are already published")
