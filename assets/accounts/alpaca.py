@@ -147,7 +147,7 @@ def _rows(reading: Reading, record: Record) -> Iterator[Row]:
     net = amount(record, "net_amount")
     if kind in _CASH_FLOWS:
         row = {"type": "DEPOSIT" if net > 0 else "WITHDRAWAL", "instrument": _USD}
-    elif kind in _DIVIDENDS and net > 0:
+    elif kind in _DIVIDENDS and net >= 0:
         row = {"type": "DIVIDEND", "instrument": _instrument(reading, text(record, "symbol")), "currency": _USD}
     elif kind in _TAXES:
         row = {"type": "TAX" if net < 0 else "TAX_REFUND", "instrument": _USD}

@@ -105,7 +105,8 @@ class Reading:
     def finish(self, requests: int) -> AccountReport:
         """The report, complete."""
         report = self.report
-        report.transactions = sorted(self._rows.values(), key=lambda row: (row["executed_at"], row["external_id"]))
+        # within one moment the provider's own order stays; without the Z a whole second sorts before its fractions
+        report.transactions = sorted(self._rows.values(), key=lambda row: row["executed_at"].removesuffix("Z"))
         report.waiting = sorted(self._waiting.values(), key=lambda waiting: (waiting.stream, waiting.record_id))
         report.requests = requests
         if report.problems:
