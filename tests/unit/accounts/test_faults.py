@@ -80,7 +80,8 @@ def any_reading(pages: list[list[dict[str, Any]]]) -> Reading:
     size = len(pages[0])
 
     class Client:
-        has = {"fetchMyTrades": True}
+        def __init__(self) -> None:
+            self.has = {"fetchMyTrades": True}
 
     async def ask(method: str, *arguments: Any) -> Any:
         if method == "fetch_balance":
