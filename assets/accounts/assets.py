@@ -16,7 +16,7 @@ from assets.publication import runs
     specs=[
         dg.AssetSpec(
             keys.ACCOUNTS,
-            deps=[keys.RUN, keys.registry("accounts"), keys.registry("instruments"), keys.raw("transactions")],
+            deps=[keys.RUN, keys.registry("accounts"), keys.registry("instruments")],
             group_name=keys.INPUTS,
             description="What accounts at exchanges and brokers said: trades, transfers and balances into raw.",
             kinds={"python", "postgres"},

@@ -68,6 +68,23 @@ class Accounts:
         outcome = reading.report.outcome
         return reading.finish(asking.requests if asking else 0) if outcome == "ok" else reading.report
 
+    async def changed(
+        self, requests: Sequence[AccountRequest], known: Mapping[tuple[str, str], str]
+    ) -> dict[tuple[str, str], str]:
+        """Brokers' accounts whose state differs from the known one, with the new state; cheap, three requests each.
+
+        Args:
+            requests: accounts of brokers.
+            known: (portfolio, account) → state at the last reading.
+        """
+        states = await asyncio.gather(*(self.state(request) for request in requests))
+        accounts = [(request.portfolio_id, request.account_id) for request in requests]
+        return {
+            account: state
+            for account, state in zip(accounts, states, strict=True)
+            if state is not None and known.get(account) != state
+        }
+
     async def state(self, request: AccountRequest) -> str | None:
         """A broker's short state, for noticing changes; None where it cannot be told now."""
         last = LastAnswer()

@@ -7,6 +7,7 @@ mean (tests/unit/accounts).
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,6 +19,8 @@ import pytest
 from assets.accounts.model import AccountReport
 from assets.accounts.store import Landed, Permitted, broker_states, land, plan, retract_and_admit
 from assets.warehouse.database import connect
+from orchestration.automation import changed_broker_accounts
+from orchestration.settings import load_settings
 from tests.account_server import KEY, SECRET, AccountServer, account_server
 from tests.pipeline_runs import portfolio, rows, run, write_inputs
 from tests.unit.accounts.reading_accounts import NOW, accounts
@@ -25,7 +28,14 @@ from tests.unit.accounts.test_alpaca import fill, other
 from tests.unit.accounts.test_binance import trade
 from tests.unit.accounts.test_kraken import entry
 
-KEYS = {"KRAKEN_KEY": KEY, "KRAKEN_SECRET": SECRET, "ALPACA_KEY": KEY, "ALPACA_SECRET": SECRET, "BINANCE_KEY": KEY, "BINANCE_SECRET": SECRET}
+KEYS = {
+    "KRAKEN_KEY": KEY,
+    "KRAKEN_SECRET": SECRET,
+    "ALPACA_KEY": KEY,
+    "ALPACA_SECRET": SECRET,
+    "BINANCE_KEY": KEY,
+    "BINANCE_SECRET": SECRET,
+}
 ACCOUNTS = [
     {"id": "kraken", "kind": "exchange", "exchange": "kraken", "credentials_env": "KRAKEN"},
     {"id": "broker", "kind": "broker", "broker": "alpaca", "credentials_env": "ALPACA"},
@@ -47,7 +57,9 @@ def url(database_url: str) -> str:
     return database_url
 
 
-def reading(url: str, server: AccountServer, now: datetime = NOW, environ: dict[str, str] = KEYS) -> tuple[Landed, list[AccountReport]]:
+def reading(
+    url: str, server: AccountServer, now: datetime = NOW, environ: dict[str, str] = KEYS
+) -> tuple[Landed, list[AccountReport]]:
     with connect(url) as conn:
         asked = plan(conn, Permitted(None, environ))
         reports = asyncio.run(accounts(server, now).read_all(asked.requests))
@@ -61,7 +73,10 @@ def counting(url: str) -> dict[str, int]:
 
 def test_a_second_reading_adds_nothing_and_a_difference_is_all_that_is_added(url: str, server: AccountServer) -> None:
     server.binance_markets = {"BTCEUR": ("BTC", "EUR")}
-    server.binance_balances, server.binance_trades = {"BTC": "0.002", "EUR": "10"}, {"BTCEUR": [trade(1, "BTCEUR"), trade(2, "BTCEUR")]}
+    server.binance_balances, server.binance_trades = (
+        {"BTC": "0.002", "EUR": "10"},
+        {"BTCEUR": [trade(1, "BTCEUR"), trade(2, "BTCEUR")]},
+    )
     landed, _ = reading(url, server)
     assert (landed.transactions, landed.balances, landed.failed) == (2, 2, 0)
     again, _ = reading(url, server, NOW + timedelta(hours=1))
@@ -98,7 +113,9 @@ def test_an_account_takes_its_rows_along_and_brings_them_back(url: str, server: 
     assert counting(url)["balances"] == 0
 
 
-def test_what_fails_keeps_its_place_and_says_why_and_what_waits_is_shown_and_resolved(url: str, server: AccountServer) -> None:
+def test_what_fails_keeps_its_place_and_says_why_and_what_waits_is_shown_and_resolved(
+    url: str, server: AccountServer
+) -> None:
     server.binance_markets, server.binance_balances = {"XYZEUR": ("XYZ", "EUR")}, {"XYZ": "5"}
     server.binance_trades = {"XYZEUR": [trade(1, "XYZEUR", commissionAsset="EUR")]}
     reading(url, server)
@@ -106,7 +123,9 @@ def test_what_fails_keeps_its_place_and_says_why_and_what_waits_is_shown_and_res
     assert [row[:3] for row in rows(url, shown)] == [("balances", "XYZ", "XYZ"), ("trades", "XYZEUR-1", "XYZ")]
     state = "select outcome, failure, last_success_at, cursor -> 'trades' ->> 'XYZEUR' from ops.account_states"
     reading(url, server, NOW + timedelta(hours=1), {"BINANCE_KEY": KEY})
-    assert rows(url, state) == [("no_credentials", "BINANCE_SECRET not set: the account keeps its last state", NOW, "1")]
+    assert rows(url, state) == [
+        ("no_credentials", "BINANCE_SECRET not set: the account keeps its last state", NOW, "1")
+    ]
     server.fail("account", "denied", "*")
     for path in ("hisrec", "history", "orders", "exchangeInfo"):
         server.fail(path, "denied", "*")
@@ -155,9 +174,15 @@ def test_accounts_are_published_reconciled_and_a_second_run_adds_nothing(
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("BINANCE_SECRET")
     days = [f"{day + timedelta(days=n):%Y-%m-%d}" for n in range(-1, 3)]
-    prices = [line for d in days for line in (f"crypto:BTC,{d},50000,EUR", f"equity:AAPL,{d},10.5,USD", f"fiat:EUR,{d},1.1,USD")]
+    prices = [
+        line
+        for d in days
+        for line in (f"crypto:BTC,{d},50000,EUR", f"equity:AAPL,{d},10.5,USD", f"fiat:EUR,{d},1.1,USD")
+    ]
     keyless = {"id": "dead", "kind": "exchange", "exchange": "binance", "credentials_env": "BINANCE"}
-    inputs = write_inputs(tmp_path / "inputs", [portfolio("p", base_currency="EUR", accounts=[*ACCOUNTS, keyless])], prices=prices)
+    inputs = write_inputs(
+        tmp_path / "inputs", [portfolio("p", base_currency="EUR", accounts=[*ACCOUNTS, keyless])], prices=prices
+    )
 
     first = run(inputs, database_url, tmp_path / "home", as_of=None)
     assert first.summary["status"] == "published", first.messages
@@ -174,13 +199,13 @@ def test_accounts_are_published_reconciled_and_a_second_run_adds_nothing(
         ("broker", "BUY", 1), ("broker", "DEPOSIT", 1), ("broker", "DIVIDEND", 1),
         ("kraken", "BUY", 1), ("kraken", "DEPOSIT", 1), ("kraken", "WITHDRAWAL", 1),
     ]  # fmt: skip
-    freshness = "select source, status, last_success_at is not null, error from marts.source_freshness where source like 'account:%%' order by 1"
-    assert rows(database_url, freshness.replace("%%", "%")) == [
+    freshness = "select source, status, last_success_at is not null, error from marts.source_freshness where starts_with(source, 'account:') order by 1"
+    assert rows(database_url, freshness) == [
         ("account:alpaca", "ok", True, None),
         ("account:binance", "failed", False, "1 of 1 accounts: BINANCE_SECRET not set: the account keeps its last state"),
         ("account:kraken", "ok", True, None),
     ]  # fmt: skip
-    warned = "select check_name, first_offenders from marts.data_quality where check_name like 'account%' and not passed order by 1"
+    warned = "select check_name, first_offenders from marts.data_quality where starts_with(check_name, 'account') and not passed order by 1"
     told = dict(rows(database_url, warned))
     assert set(told) == {"account_records_waiting", "accounts_were_read"}
     assert "NEWCOIN" in told["account_records_waiting"]
@@ -188,11 +213,18 @@ def test_accounts_are_published_reconciled_and_a_second_run_adds_nothing(
     before = counting(database_url)
     second = run(inputs, database_url, tmp_path / "home", as_of=None)
     # at the turn of an hour the same inputs are published again
-    assert second.summary["status"] == "unchanged" or (datetime.now(UTC).minute < 2 and second.summary["status"] == "published")
+    assert second.summary["status"] == "unchanged" or (
+        datetime.now(UTC).minute < 2 and second.summary["status"] == "published"
+    )
     assert counting(database_url) == before
     with connect(database_url) as conn:
         assert set(broker_states(conn)) == {("p", "broker")}
         assert_no_secret(conn, (KEY, SECRET, server.url))
+    # the sensor's question: nothing new, then a fill
+    settings = load_settings({**os.environ, "HOLDFAST_DATABASE_URL": database_url})
+    assert changed_broker_accounts(settings, os.environ) == {}
+    server.alpaca_activities.append(fill(2, f"{day:%Y%m%d}160000000"))
+    assert list(changed_broker_accounts(settings, os.environ)) == [("p", "broker")]
 
 
 def assert_no_secret(conn: Any, secrets: tuple[str, ...]) -> None:
@@ -201,5 +233,7 @@ def assert_no_secret(conn: Any, secrets: tuple[str, ...]) -> None:
     ).fetchall()
     for (table,) in tables:
         for secret in secrets:
-            [found] = conn.execute(f"select count(*) from {table} as t where position(%s in t::text) > 0".encode(), [secret]).fetchone()
+            [found] = conn.execute(
+                f"select count(*) from {table} as t where position(%s in t::text) > 0".encode(), [secret]
+            ).fetchone()
             assert found == 0, (table, secret[:3])
