@@ -56,7 +56,8 @@ async def read(reading: Reading, ask: Ask) -> None:
         held = [(text(r, "asset"), amount(r, "free") + amount(r, "locked")) for r in listed(answer, "balances")]
         codes.update(code for code, quantity in held if quantity)
         reading.balances(held, lambda code: _held(reading, code))
-        cursor["print"] = sha256(repr(sorted((c, plain(q)) for c, q in held if q)).encode()).hexdigest()[:16]
+        told = sorted((code, plain(quantity)) for code, quantity in held if quantity)
+        cursor["print"] = sha256(repr((told, sorted(reading.request.instruments))).encode()).hexdigest()[:16]
 
     has_balances = await reading.stream("balances", balances())
     flows = [
@@ -171,11 +172,12 @@ async def _fiat_orders(reading: Reading, ask: Ask, stream: str, kind: str, until
         reading.take(stream, waiting.record_id, waiting.record, lambda r: _fiat_order(reading, r, kind))
     if until - as_int(cursor.get(f"{stream} asked"), 0) < _DAY:
         return
-    start, page_number, held_at = max(as_int(cursor.get(stream), _OPENED) - _OVERLAP, _OPENED), 1, until
+    start, page_number, held_at, seen = max(as_int(cursor.get(stream), _OPENED) - _OVERLAP, _OPENED), 1, until, 0
     while True:
         asked = {"transactionType": kind, "beginTime": start, "endTime": until, "page": page_number, "rows": _FIAT_PAGE}
         answer = await ask("sapiGetFiatOrders", asked)
         page = listed(answer, "data")
+        seen += len(page)
         for record_id, record in identified(page, "orderNo"):
             state = _FIAT.get(str(record.get("status")).lower(), "refused")
             if state == "done":
@@ -184,7 +186,8 @@ async def _fiat_orders(reading: Reading, ask: Ask, stream: str, kind: str, until
                 reading.report.ignore(f"{stream} {'not done yet' if state == 'pending' else 'refused'}")
                 if state == "pending":
                     held_at = min(held_at, as_int(record.get("createTime"), until))
-        if not page:
+        # the next request would wait for half a minute, so the count is believed where there is one
+        if not page or seen >= as_int(answer.get("total"), seen + 1):
             break
         page_number += 1
     cursor[stream], cursor[f"{stream} asked"] = held_at, until

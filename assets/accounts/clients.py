@@ -8,6 +8,7 @@ numbers are floats. alpaca-py waits without a limit, and sleeps and tries again 
 """
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -82,7 +83,8 @@ def exchange_client(
     # by unified methods too, quantities stay the text that they came as
     client.number = str
     client.has["fetchCurrencies"] = False
-    client.verbose = False
+    # at level DEBUG it logs the headers of every request, and the key is one of them
+    client.logger = logging.Logger("silent", logging.CRITICAL + 1)
     return client
 
 

@@ -10,7 +10,7 @@ batches as (
         batches.quarantined_count
     from {{ source('ops', 'input_files') }} as files
     inner join {{ source('raw', 'batches') }} as batches on files.batch_id = batches.batch_id
-    where batches.source not like 'account:%'
+    where batches.source = 'file'
 
 ),
 
@@ -61,8 +61,7 @@ accounts as (
         extract(epoch from {{ run_cutoff_at() }} - min(states.last_success_at))::bigint as lag_seconds,
         count(*) filter (where states.outcome <> 'ok') as failed,
         count(*) as asked,
-        (array_agg(states.failure order by states.portfolio_id, states.account_id)
-            filter (where states.outcome <> 'ok'))[1] as first_failure
+        min(states.failure) filter (where states.outcome <> 'ok') as first_failure
     from {{ source('ops', 'account_states') }} as states
     inner join {{ source('registry', 'accounts') }} as registered
         on states.portfolio_id = registered.portfolio_id and states.account_id = registered.id
