@@ -107,6 +107,8 @@ class AccountServer:
             return web.json_response({"error": []})
         if fault == "429":
             return web.Response(status=429, headers={"Retry-After": "0"}, text="too many")
+        if fault == "banned":
+            return web.json_response({"code": -1003, "msg": "Way too much request weight used; IP banned"}, status=418)
         if fault == "451":
             return web.Response(status=451, text="Service unavailable from a restricted location")
         if fault == "500":

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from assets.network.budget import Deadline
+from assets.network.budget import Deadline, Host
 from assets.network.errors import Failure, Kind, classify
 
 _TRIES = 4
@@ -47,16 +47,22 @@ class Asking:
 
     Args:
         deadline: after which nothing is asked any more.
+        host: the provider's, shared by all its accounts: how often it may be asked, and since when it wants a rest.
         last: filled by the client, for status and Retry-After.
         sleep: waits; asyncio's own outside of tests.
         chance: for full jitter: pauses are uniform in [0, cap], so that accounts do not come back in step.
     """
 
     def __init__(
-        self, deadline: Deadline, last: LastAnswer, sleep: Sleep = asyncio.sleep, chance: random.Random | None = None
+        self,
+        deadline: Deadline,
+        host: Host,
+        last: LastAnswer,
+        sleep: Sleep = asyncio.sleep,
+        chance: random.Random | None = None,
     ) -> None:
         self.requests = 0
-        self._deadline, self._last, self._sleep = deadline, last, sleep
+        self._deadline, self._host, self._last, self._sleep = deadline, host, last, sleep
         self._chance = chance or random.Random()  # noqa: S311 -- spreads requests, guards nothing
 
     async def __call__(self, send: Callable[[], Awaitable[Any]]) -> Any:
@@ -66,8 +72,7 @@ class Asking:
             AskError: refused, or failed as often as makes sense, or out of time.
         """
         for attempt in range(1, _TRIES + 1):
-            if not self._deadline.remaining():
-                raise AskError(Failure.of(Kind.TIMEOUT, "the time for this account is used up"))
+            await self._turn()
             self._last.status, self._last.headers = None, None
             self.requests += 1
             try:
@@ -77,11 +82,26 @@ class Asking:
                 raise
             except Exception as error:  # clients raise classes of their own, of requests, aiohttp, json
                 failure = self._classified(error)
+                # a refused key or a late answer is this account's alone, a limit is that of all
+                if failure.kind is Kind.RATE_LIMITED:
+                    self._host.failed(failure)
             pause = self._pause(failure, attempt)
             if attempt == _TRIES or pause is None or pause >= self._deadline.remaining():
                 raise AskError(failure) from None
             await self._sleep(pause)
         raise AssertionError("unreachable")
+
+    async def _turn(self) -> None:
+        while True:
+            remaining, rest = self._deadline.remaining(), self._host.rest()
+            if not remaining:
+                raise AskError(Failure.of(Kind.TIMEOUT, "the time for this account is used up"))
+            if rest.seconds <= 0:
+                self._host.bucket.take()
+                return
+            if rest.seconds >= remaining:
+                raise AskError(Failure.of(rest.kind, rest.reason, rest.seconds))
+            await self._sleep(rest.seconds)
 
     def _classified(self, error: Exception) -> Failure:
         status = self._last.status if self._last.status in _TELLING_STATUSES else None

@@ -15,7 +15,7 @@ from assets.accounts.asking import AskError, Asking, LastAnswer, Sleep
 from assets.accounts.clients import REQUEST_SECONDS, UnknownSourceError, alpaca_client, exchange_client
 from assets.accounts.model import AccountReport, AccountRequest
 from assets.accounts.reading import Reading
-from assets.network.budget import Deadline
+from assets.network.budget import Deadline, Hosts
 from assets.network.errors import classify
 
 BROKERS = frozenset({"alpaca"})
@@ -24,6 +24,9 @@ _OWN_READERS: Mapping[str, Callable[[Reading, binance.Ask], Awaitable[None]]] = 
 }  # fmt: skip
 #: A first reading of a long history may be cut off by it; it goes on from there at the next run.
 ACCOUNT_SECONDS = 300.0
+_AT_ONCE = 50
+# all accounts of one provider together; ccxt keeps the pace of each besides
+_REQUESTS_PER_SECOND = 10.0
 
 
 class Accounts:
@@ -33,7 +36,7 @@ class Accounts:
         endpoints: source → scheme and host instead of the provider's own.
         utc_now: the wall clock.
         account_seconds: each account's whole time; request_seconds: one request's.
-        is_throttled: keep each exchange's pace, as one must with real ones.
+        is_throttled: keep each provider's pace, as one must with real ones.
         sleep, chance: passed on to the retries.
     """
 
@@ -45,16 +48,23 @@ class Accounts:
         self._endpoints, self._utc_now = endpoints, utc_now
         self._account_seconds, self._request_seconds = account_seconds, request_seconds
         self._is_throttled, self._sleep, self._chance = is_throttled, sleep, chance
+        self._hosts = Hosts(time.monotonic, _REQUESTS_PER_SECOND if is_throttled else 1e6)
 
     async def read_all(self, requests: Sequence[AccountRequest]) -> list[AccountReport]:
         """Every account's report, in the order of the requests; raises nothing for an account that fails."""
-        return await asyncio.gather(*(self.read(request) for request in requests))
+        turn = asyncio.Semaphore(_AT_ONCE)
+
+        async def read(request: AccountRequest) -> AccountReport:
+            async with turn:
+                return await self.read(request)
+
+        return await asyncio.gather(*(read(request) for request in requests))
 
     async def read(self, request: AccountRequest) -> AccountReport:
         """One account's report."""
         reading, asking, last = Reading(request, self._utc_now()), None, LastAnswer()
         try:
-            asking = self._asking(last)
+            asking = self._asking(request, last)
             if request.source in BROKERS:
                 await alpaca.read(reading, self._alpaca_ask(request, asking, last))
             else:
@@ -89,12 +99,13 @@ class Accounts:
         """A broker's short state, for noticing changes; None where it cannot be told now."""
         last = LastAnswer()
         try:
-            return await alpaca.state(self._alpaca_ask(request, self._asking(last), last))
+            return await alpaca.state(self._alpaca_ask(request, self._asking(request, last), last))
         except AskError:
             return None
 
-    def _asking(self, last: LastAnswer) -> Asking:
-        return Asking(Deadline(time.monotonic, self._account_seconds), last, self._sleep, self._chance)
+    def _asking(self, request: AccountRequest, last: LastAnswer) -> Asking:
+        deadline, host = Deadline(time.monotonic, self._account_seconds), self._hosts.of(request.source)
+        return Asking(deadline, host, last, self._sleep, self._chance)
 
     async def _read_exchange(self, reading: Reading, asking: Asking, last: LastAnswer) -> None:
         source = reading.request.source

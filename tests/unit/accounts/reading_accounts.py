@@ -31,7 +31,9 @@ def accounts(server: AccountServer, now: datetime = NOW, **settings: Any) -> Acc
 
 def request(source: str, before: AccountReport | None = None, **fields: Any) -> AccountRequest:
     known: dict[str, Any] = {} if before is None else {"cursor": before.cursor, "waiting": tuple(before.waiting)}
-    return AccountRequest("p", "a", source, Credentials("MY", KEY, SECRET), **(known | fields))
+    return AccountRequest(
+        "p", fields.pop("account_id", "a"), source, Credentials("MY", KEY, SECRET), **(known | fields)
+    )
 
 
 def read(

@@ -129,3 +129,15 @@ def test_more_of_one_millisecond_than_a_page_holds_is_an_error_and_no_loss() -> 
     ).finish(1)
     assert report.outcome == "partial"
     assert "one millisecond" in (report.failure or "")
+
+
+def test_a_limit_of_one_account_holds_for_all_of_its_provider_and_for_no_other(server: AccountServer) -> None:
+    server.fail("account", "banned", "*")
+    requests = [request(source, account_id=str(n)) for n, source in enumerate(("binance", "binance", "kraken"))]
+    asked = accounts(server)
+    first = asyncio.run(asked.read(requests[0]))
+    before = len(server.hits)
+    second, other = asyncio.run(asked.read_all(requests[1:]))
+    assert (first.outcome, second.outcome, other.outcome) == ("failed", "failed", "ok")
+    assert all(hit.startswith("/0/") for hit in server.hits[before:])
+    assert "left alone" in (second.failure or "")
