@@ -27,12 +27,12 @@ _OPENED = "2015-01-01T00:00:00+00:00"
 _USD = "fiat:USD"
 _COIN_QUOTES = ("USDT", "USDC", "USD", "BTC")
 # https://docs.alpaca.markets/docs/account-activities, the list of types
-_CASH_FLOWS = ("CSD", "CSW", "JNLC", "ACATC", "TRANS", "JNL", "CSR")
+_CASH_FLOWS = ("CSD", "CSW", "JNLC", "ACATC", "JNL", "CSR")
 _SHARE_FLOWS = ("JNLS", "ACATS")
 _DIVIDENDS = ("DIV", "DIVCGL", "DIVCGS", "DIVTXEX", "CDIV", "SDIV", "SUBPAY", "CIL")
 _TAXES = ("DIVNRA", "DIVTW", "DIVFT", "DIVWH", "INTNRA", "INTTW", "WH")
 _CHARGES = ("FEE", "DIVFEE", "PTC", "PTR", "REG", "TAF", "CAT")
-_INTEREST = ("INT", "INTPNL", "SWP")
+_INTEREST = ("INT", "INTPNL")
 
 
 async def state(ask: Ask) -> str:

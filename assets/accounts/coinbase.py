@@ -29,10 +29,10 @@ _DONE = ("completed", "")
 _REFUSED = ("failed", "expired", "canceled", "cancelled")
 _FLOWS = (
     "send", "receive", "fiat_deposit", "fiat_withdrawal", "exchange_deposit", "exchange_withdrawal", "pro_deposit",
-    "pro_withdrawal", "intx_deposit", "intx_withdrawal", "cardspend", "transfer",
+    "pro_withdrawal", "intx_deposit", "intx_withdrawal", "cardspend",
 )  # fmt: skip
 _REWARDS = ("staking_reward", "inflation_reward", "earn_payout", "interest", "incentives_rewards_payout", "cardbuyback")
-_TOLD_ELSEWHERE = ("advanced_trade_fill", "vault_deposit", "vault_withdrawal", "staking_transfer", "unstaking_transfer",
+_TOLD_ELSEWHERE = ("advanced_trade_fill", "transfer", "vault_deposit", "vault_withdrawal", "staking_transfer", "unstaking_transfer",
                    "retail_eth2_deprecation")  # fmt: skip
 
 
@@ -91,8 +91,9 @@ async def _transactions(reading: Reading, ask: Ask, wallets: list[str]) -> None:
                 "v2PrivateGetAccountsAccountIdTransactions", asked | ({"starting_after": after} if after else {})
             )
             page = listed(answer, "data")
-            order = answer.get("pagination", {}).get("order", "asc") if isinstance(answer, dict) else ""
-            if order != "asc":
+            told = answer.get("pagination") if isinstance(answer, dict) else None
+            pagination = told if isinstance(told, dict) else {}
+            if pagination.get("order", "asc") != "asc":
                 raise malformed("transactions come newest first although asked oldest first")
             for record_id, record in identified(page, "id"):
                 status = str(record.get("status") or "")
@@ -104,6 +105,8 @@ async def _transactions(reading: Reading, ask: Ask, wallets: list[str]) -> None:
                     reading.report.ignore(f"transactions {'refused' if status in _REFUSED else 'not done yet'}")
                 if is_passed:
                     places[wallet] = record_id
+            if not page and pagination.get("next_uri"):
+                raise malformed("a page of transactions without any, and yet not the last")
             if not page or after == page[-1]["id"]:
                 break
             after = str(page[-1]["id"])
