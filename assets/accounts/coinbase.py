@@ -32,8 +32,10 @@ _FLOWS = (
     "pro_withdrawal", "intx_deposit", "intx_withdrawal", "cardspend",
 )  # fmt: skip
 _REWARDS = ("staking_reward", "inflation_reward", "earn_payout", "interest", "incentives_rewards_payout", "cardbuyback")
-_TOLD_ELSEWHERE = ("advanced_trade_fill", "transfer", "vault_deposit", "vault_withdrawal", "staking_transfer", "unstaking_transfer",
-                   "retail_eth2_deprecation")  # fmt: skip
+_TOLD_ELSEWHERE = (
+    "advanced_trade_fill", "transfer", "vault_deposit", "vault_withdrawal", "staking_transfer", "unstaking_transfer",
+    "retail_eth2_deprecation",
+)  # fmt: skip
 
 
 async def read(reading: Reading, ask: Ask) -> None:
