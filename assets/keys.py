@@ -13,6 +13,8 @@ INPUTS, MARKET, LEDGER, HOLDINGS, MEASURES, ALLOCATION, QUALITY, PUBLICATION = (
 )  # fmt: skip
 
 RUN = AssetKey(["ops", "run"])
+ACCOUNTS = AssetKey(["ops", "accounts"])
+OBSERVED = AssetKey(["ops", "observed"])
 RUN_SCOPE = AssetKey(["ops", "run_scope"])
 HELD_PORTFOLIOS = AssetKey(["ops", "held_portfolios"])
 CHECK_RESULTS = AssetKey(["quality", "check_results"])
@@ -61,13 +63,12 @@ def dbt_model(schema: str, name: str) -> AssetKey:
 def dbt_source(schema: str, table: str) -> AssetKey:
     """Key of the asset behind a dbt source table."""
     if schema == "ops":
-        return {"run_scope": RUN_SCOPE, "held_portfolios": HELD_PORTFOLIOS}.get(table, RUN)
+        # what counts is known when accounts and chains were asked, which moves the run's moment on
+        return {"run_scope": RUN_SCOPE, "held_portfolios": HELD_PORTFOLIOS}.get(table, OBSERVED)
     if schema == "raw":
-        return {"batches": RUN, "token_facts": raw("wallet_balances")}.get(table) or raw(table)
-    if schema == "registry" and table == "snapshot_requests":
-        return RUN
+        return {"batches": OBSERVED, "token_facts": raw("wallet_balances")}.get(table) or raw(table)
     if schema == "registry":
-        return registry(table)
+        return OBSERVED if table == "snapshot_requests" else registry(table)
     if schema == "quality":
         return CHECK_RESULTS
     if table.startswith("ledger_"):

@@ -1,15 +1,19 @@
 """When runs happen: the jobs, their schedules (off until switched on) and the sensor for changed inputs."""
 
-from collections.abc import Iterator, Sequence
+import asyncio
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from assets.accounts.store import Permitted, broker_states, is_migrated, plan
 from assets.publication import runs
 from assets.warehouse.database import connect
 from orchestration.embedded_postgres import database_url
-from orchestration.settings import load_settings
+from orchestration.settings import Settings, load_settings
 
 DAILY_JOB = "daily_portfolio"
 HOURLY_JOB = "hourly_snapshot"
@@ -90,7 +94,39 @@ def build_sensors(jobs: Sequence[UnresolvedAssetJobDefinition], *, is_on: bool) 
         # one run for all that wait; one that the run could not fulfil waits for the next run of any kind
         yield dg.RunRequest(run_key=f"snapshot-{newest}", run_config=run_config())
 
-    return [changed_inputs, requested_snapshots]
+    return [changed_inputs, requested_snapshots, _broker_changes(job, state)]
+
+
+def _broker_changes(job: UnresolvedAssetJobDefinition, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    @dg.sensor(
+        job=job, name="broker_changes", minimum_interval_seconds=15, default_status=status,
+        description="Starts a run when something happened in a broker's account: a fill, a transfer, a position.",
+    )  # fmt: skip
+    def broker_changes(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        changed = changed_broker_accounts(load_settings(), os.environ)
+        if not changed:
+            yield dg.SkipReason("nothing new in any broker's account")
+            return
+        # one run for one state of all accounts, however long it takes
+        told = sha256(repr(sorted(changed.items())).encode()).hexdigest()[:24]
+        yield dg.RunRequest(run_key=f"brokers-{told}", run_config=run_config())
+
+    return broker_changes
+
+
+def changed_broker_accounts(settings: Settings, environ: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    """(portfolio, account) → new state, of accounts at brokers in which something happened since the last reading."""
+    from assets.accounts.exchanges import BROKERS, Accounts
+
+    everything = Permitted(settings.sources, environ)
+    permitted = Permitted(tuple(source for source in sorted(BROKERS) if everything.allows(source)), environ)
+    if not permitted.allowed:
+        return {}
+    with connect(database_url(settings)) as conn:
+        if not is_migrated(conn):
+            return {}
+        requests, known = plan(conn, permitted).requests, broker_states(conn)
+    return asyncio.run(Accounts(settings.endpoints, account_seconds=10.0).changed(requests, known)) if requests else {}
 
 
 def run_config(inputs: str | None = None, as_of: str | None = None) -> dict[str, object]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.accounts.assets import accounts
 from assets.allocation.assets import optimisation
 from assets.ledger.assets import ledger, run_scope
 from assets.performance.assets import performance
@@ -21,7 +22,7 @@ from assets.wallets.assets import wallets
 from assets.warehouse import dbt
 from assets.warehouse.assets import build_operations
 from orchestration.automation import build_jobs, build_schedules, build_sensors
-from orchestration.resources import chains_resource, progress_resource, warehouse_resource
+from orchestration.resources import accounts_resource, chains_resource, progress_resource, warehouse_resource
 from quality.checks import build_checks
 
 #: `holdfast up` sets it: schedules and sensor start switched on.
@@ -49,7 +50,10 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
     jobs = build_jobs()
     is_on = os.environ.get(SCHEDULES_VARIABLE) == "on"
     return dg.Definitions(
-        assets=[land_inputs, wallets, *operations, run_scope, ledger, performance, optimisation, verdict, publication],
+        assets=[
+            land_inputs, accounts, wallets, observed, *operations, run_scope, ledger, performance, optimisation,
+            verdict, publication,
+        ],
         asset_checks=build_checks(),
         jobs=jobs,
         schedules=build_schedules(jobs, is_on=is_on),
@@ -58,6 +62,7 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
             "warehouse": warehouse_resource,
             "progress": progress_resource,
             "chains": chains_resource,
+            "accounts": accounts_resource,
             **(resources or {}),
         },
         # one process for all steps: separate ones would spend seconds importing for every second of work, and the

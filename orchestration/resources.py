@@ -3,6 +3,7 @@
 Belongs here: resources, handed in by definitions. Not here: what the assets do with them.
 """
 
+import asyncio
 import os
 import sys
 import time
@@ -14,6 +15,8 @@ from typing import Any
 
 import dagster as dg
 
+from assets.accounts.model import AccountReport, AccountRequest
+from assets.accounts.store import Permitted
 from assets.publication import runs
 from assets.publication.mart_specs import MartSpec, read_specs
 from assets.publication.tables import ensure_marts
@@ -130,18 +133,25 @@ class Chains:
             requests: one for each chain.
             declared: by chain, what owners declared: positions are read of it too.
         """
-        from assets.registry.chains import chains
+        from assets.registry.other_chains import known_chain
         from assets.wallets.endpoints import chain_endpoints
         from assets.wallets.engine import read
+        from assets.wallets.other_readers import other_readers
         from assets.wallets.positions.readers import position_readers
 
-        asked = [request for request in requests if request.chain in chains()]
-        own, is_public = self._settings.rpc_endpoints, self._settings.is_rpc_public
-        endpoints = {r.chain: chain_endpoints(chains()[r.chain], own, is_public_asked=is_public) for r in asked}
+        settings = self._settings
+        endpoints = {
+            request.chain: chain_endpoints(
+                chain, settings.rpc_endpoints, is_public_asked=settings.is_rpc_public, instead=settings.endpoints
+            )
+            for request in requests
+            if (chain := known_chain(request.chain)) is not None
+        }
         return read(
-            asked,
+            [request for request in requests if request.chain in endpoints],
             endpoints,
-            max_head_age_seconds=self._settings.max_head_age_seconds,
+            max_head_age_seconds=settings.max_head_age_seconds,
+            other_readers=other_readers(settings.max_head_age_seconds),
             position_readers=lambda slug: position_readers(slug, declared.get(slug, ())),
         )
 
@@ -150,6 +160,26 @@ class Chains:
 def chains_resource(context: dg.InitResourceContext) -> Chains:
     """Own and public endpoints as the environment names them."""
     return Chains(load_settings())
+
+
+class LiveAccounts:
+    """Accounts at exchanges and brokers as a run may ask them: which at all, and all at once."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self.permitted = Permitted(settings.sources, environ)
+        self._endpoints = settings.endpoints
+
+    def read(self, requests: Sequence[AccountRequest]) -> list[AccountReport]:
+        """Ask them; one that fails says so in its report."""
+        from assets.accounts.exchanges import Accounts
+
+        return asyncio.run(Accounts(self._endpoints).read_all(requests))
+
+
+@dg.resource(description="Accounts at exchanges and brokers, asked with the keys in the environment.")
+def accounts_resource(context: dg.InitResourceContext) -> LiveAccounts:
+    """Sources, endpoints and keys as the environment names them."""
+    return LiveAccounts(load_settings(), os.environ)
 
 
 class Progress:

@@ -22,6 +22,7 @@ STAGE_ASSETS: dict[str, dg.AssetKey] = {
 }
 #: Assets that a stage's queries read besides its own: they must exist first.
 _STAGE_DEPS: dict[str, tuple[dg.AssetKey, ...]] = {
+    "landing": (keys.ACCOUNTS,),
     "ledger": (keys.ledger("positions"),),
     "holdings": (keys.dbt_model("build", "portfolio_assets"), keys.dbt_model("build", "transactions")),
     "analytics": (
@@ -44,7 +45,11 @@ def _raw_checks() -> dg.AssetChecksDefinition:
         name="check_raw_batches",
         specs=[
             dg.AssetCheckSpec(
-                f"raw_{kind}_suite", asset=keys.raw(kind), blocking=True, description="Great Expectations."
+                f"raw_{kind}_suite",
+                asset=keys.raw(kind),
+                blocking=True,
+                description="Great Expectations.",
+                additional_deps=[keys.ACCOUNTS],
             )
             for kind in SUITES
         ],

@@ -43,6 +43,41 @@ INPUT_GATES: tuple[Gate, ...] = (
             order by refused.path, refused.line""",
     ),
     Gate(
+        name="accounts_were_read",
+        stage="landing",
+        reach="none",
+        severity="warn",
+        threshold="0 accounts",
+        description="Every account at an exchange or broker that is to be asked answered completely.",
+        next_step="Do what the reason says; the account keeps what it said before and is asked again by the next run.",
+        offenders="""
+            select states.portfolio_id, null, states.source || ' ' || states.account_id || ': ' || states.failure
+            from ops.account_states as states
+            inner join registry.accounts
+                on states.portfolio_id = accounts.portfolio_id and states.account_id = accounts.id
+            where accounts.is_active and states.outcome <> 'ok'
+            order by states.portfolio_id, states.account_id""",
+    ),
+    Gate(
+        name="account_records_waiting",
+        stage="landing",
+        reach="none",
+        severity="warn",
+        threshold="0 records",
+        description="Every record and balance of an account could be read as a transaction or holding.",
+        next_step="Do what each remedy says (all are in ops.account_waiting); every run tries them again.",
+        offenders="""
+            select waiting.portfolio_id, null,
+                   waiting.account_id || ', ' || waiting.stream || ' ' || left(waiting.record_id, 60) || ': '
+                   || case when waiting.value <> '' then left(waiting.value, 60) || ': ' else '' end
+                   || waiting.reason || '; ' || waiting.remedy
+            from ops.account_waiting as waiting
+            inner join registry.accounts
+                on waiting.portfolio_id = accounts.portfolio_id and waiting.account_id = accounts.id
+            where accounts.is_active
+            order by waiting.portfolio_id, waiting.account_id, waiting.stream, waiting.record_id""",
+    ),
+    Gate(
         name="price_reverts",
         stage="market",
         reach="none",

@@ -29,7 +29,8 @@ FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give each of several test processes a dbt target of its own: what one writes there another may be reading."""
+    """No test reaches a live service; each of several test processes has a dbt target of its own: what one writes there another may be reading."""
+    os.environ["HOLDFAST_SOURCES"] = "none"
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker:
         os.environ["DBT_TARGET_PATH"] = str(Path(tempfile.gettempdir()) / f"holdfast-dbt-{os.getppid()}-{worker}")

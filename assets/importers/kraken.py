@@ -45,7 +45,7 @@ _QUOTES = (
     "ZUSD", "ZEUR", "ZGBP", "ZCAD", "ZJPY", "ZAUD", "XXBT", "XETH", "USDC", "USDT", "PYUSD", "RLUSD", "EURC",
     "USD", "EUR", "GBP", "CAD", "JPY", "AUD", "CHF", "AED", "XBT", "BTC", "ETH", "DAI", "DOT", "SOL",
 )  # fmt: skip
-_FEE_CREDITS = "KFEE"
+FEE_CREDITS = "KFEE"
 _LEDGERS = {"txid", "refid", "time", "type", "asset", "amount", "fee"}
 _TRADES = {"txid", "pair", "time", "type", "price", "cost", "fee", "vol"}
 _TRADE_TYPES = ("trade", "spend", "receive")
@@ -72,7 +72,7 @@ def _parse_ledgers(source: SourceFile, symbols: Symbols) -> Parsed:
     def read(line: Line) -> None:
         if not line["txid"]:
             account.ignore(line.number, "pending: the line that completes it has a txid")
-        elif line["asset"] == _FEE_CREDITS:
+        elif line["asset"] == FEE_CREDITS:
             account.ignore(line.number, "fee credits are no money and no coin")
         elif account.is_repeated(line, line["txid"]):
             pass
@@ -230,7 +230,7 @@ def _pair(symbols: Symbols, pair: str) -> tuple[str, str]:
         base = pair.removesuffix(quote)
         if base not in ("", pair):
             try:
-                found.add((symbols.currency(_code(base)), symbols.currency(_code(quote))))
+                found.add((symbols.currency(usual_code(base)), symbols.currency(usual_code(quote))))
             except UnknownSymbolError:
                 continue
     if len(found) != 1:
@@ -240,10 +240,10 @@ def _pair(symbols: Symbols, pair: str) -> tuple[str, str]:
 
 
 def _asset(symbols: Symbols, code: str, column: str) -> str:
-    return currency(symbols, _code(code), column)
+    return currency(symbols, usual_code(code), column)
 
 
-def _code(code: str) -> str:
+def usual_code(code: str) -> str:
     """The usual symbol of a code of Kraken's."""
     form = _FORM.fullmatch(code)
     bare = form["code"] if form else code

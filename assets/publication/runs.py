@@ -124,21 +124,29 @@ def fingerprint(conn: Connection, inputs_fingerprint: str, window: Window) -> st
     return hashlib.sha256("#".join(parts).encode()).hexdigest()
 
 
-def with_wallets(conn: Connection, run_id: str, base: str) -> str:
-    """The run's fingerprint with what chains said up to its cut-off, written beside the run.
+def with_live(conn: Connection, run_id: str) -> str:
+    """The run's fingerprint with what accounts and chains said up to its cut-off, written beside the run.
 
-    A chain that begins or ceases to answer is a difference; another read of the same balances is none.
+    One that begins or ceases to answer is a difference; another reading of the same state is none.
 
     Args:
         conn: in a transaction of the caller's.
-        run_id: the run.
-        base: of everything else.
+        run_id: the run, whose fingerprint is that of everything else.
     """
-    row = conn.execute(_WALLET_STATE, {"run": run_id}).fetchone()
-    whole = hashlib.sha256(f"{base}#{row}".encode()).hexdigest()
+    row = conn.execute("select inputs_fingerprint from ops.runs where run_id = %s", [run_id]).fetchone()
+    states = [conn.execute(state, {"run": run_id}).fetchone() for state in (_ACCOUNT_STATE, _WALLET_STATE)]
+    whole = hashlib.sha256(f"{row}#{states}".encode()).hexdigest()
     conn.execute("update ops.runs set inputs_fingerprint = %s where run_id = %s", [whole, run_id])
     return whole
 
+
+_ACCOUNT_STATE = """
+select
+    count(*), sum(files.batch_id), (select count(*) from ops.account_waiting),
+    (select md5(string_agg(concat_ws('/', portfolio_id, account_id, outcome, failure), ','
+     order by portfolio_id, account_id)) from ops.account_states)
+from ops.input_files as files inner join ops.account_batches as own on files.batch_id = own.batch_id
+"""
 
 _WALLET_STATE = """
 with

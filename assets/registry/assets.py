@@ -10,7 +10,7 @@ from assets import keys
 from assets.publication import runs
 from assets.registry.landing import LandingResult, land, read_inputs
 from assets.registry.problems import InputProblems
-from assets.wallets.store import has_wallets, write_known_instruments
+from assets.wallets.store import write_known_instruments
 from assets.warehouse.database import Connection, copy_rows
 
 _DESCRIPTIONS = {
@@ -49,10 +49,10 @@ def _spec(key: dg.AssetKey, description: str, kind: str) -> dg.AssetSpec:
         *(_spec(keys.registry(table), _DESCRIPTIONS[table], "yaml") for table in keys.REGISTRY_TABLES),
         *(_spec(keys.raw(table), _DESCRIPTIONS[table], "csv") for table in keys.RAW_TABLES),
     ],
-    required_resource_keys={"warehouse", "progress", "chains"},
+    required_resource_keys={"warehouse", "progress"},
 )
 def land_inputs(context: dg.AssetExecutionContext, config: RunWindow) -> Iterator[dg.MaterializeResult[None]]:
-    """Read the inputs folder strictly and land it; yields nothing when this very state is already published."""
+    """Read the inputs folder strictly and land it."""
     warehouse, progress = context.resources.warehouse, context.resources.progress
     now = datetime.now(UTC)
     try:
@@ -69,22 +69,41 @@ def land_inputs(context: dg.AssetExecutionContext, config: RunWindow) -> Iterato
         write_known_instruments(conn)
         fingerprint = runs.fingerprint(conn, landed.fingerprint if landed else "registry", window)
         conn.execute("update ops.runs set inputs_fingerprint = %s where run_id = %s", [fingerprint, context.run.run_id])
-        asks_chains = context.resources.chains.is_allowed and window.is_present(now) and has_wallets(conn)
-        if not asks_chains:
-            fingerprint = runs.with_wallets(conn, context.run.run_id, fingerprint)
     progress.say("inputs", _describe(landed))
-    with warehouse.connect() as conn:
-        # what chains say now is not known yet: the asset that asks them decides
-        if not asks_chains and runs.is_published(conn, fingerprint):
-            runs.finish(conn, context.run.run_id, "unchanged", {})
-            conn.commit()
-            progress.say("inputs", "the same inputs and as-of are already published")
-            return
     yield dg.MaterializeResult(asset_key=keys.RUN, metadata={"as_of": str(window.as_of), "inputs": str(folder)})
     for table in keys.REGISTRY_TABLES:
         yield dg.MaterializeResult(asset_key=keys.registry(table))
     for table in keys.RAW_TABLES:
         yield dg.MaterializeResult(asset_key=keys.raw(table), metadata=_metadata(landed, table))
+
+
+@dg.multi_asset(
+    name="observed",
+    specs=[
+        dg.AssetSpec(
+            keys.OBSERVED,
+            deps=[keys.RUN, keys.ACCOUNTS, *(keys.raw(table) for table in keys.WALLET_TABLES)],
+            group_name=keys.INPUTS,
+            description="All that this run knows, from files, accounts and chains, and whether any of it is new.",
+            kinds={"python", "postgres"},
+            skippable=True,
+            owners=["team:holdfast"],
+        )
+    ],
+    required_resource_keys={"warehouse", "progress"},
+)
+def observed(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    """End the run when exactly this is published already: then nothing is yielded, and nothing below it runs."""
+    warehouse, progress, run_id = context.resources.warehouse, context.resources.progress, context.run.run_id
+    with warehouse.connect() as conn:
+        fingerprint = runs.with_live(conn, run_id)
+    with warehouse.connect() as conn:
+        if runs.is_published(conn, fingerprint):
+            runs.finish(conn, run_id, "unchanged", {})
+            conn.commit()
+            progress.say("inputs", "the same inputs and as-of are already published")
+            return
+    yield dg.MaterializeResult(asset_key=keys.OBSERVED, metadata={"fingerprint": fingerprint[:12]})
 
 
 def _land(conn: Connection, folder: str, now: datetime, run_id: str) -> LandingResult:

@@ -179,7 +179,8 @@ def _write(
 def _stage(connection: Connection, name: str, kind: _Kind, portfolios: Sequence[str]) -> None:
     """The rows that count, as `pg_temp.export_<kind>` with the path of their file."""
     # transactions of other sources are the owner's as well; other observations of theirs can be asked for again
-    path = "case when b.source = 'file' then f.path else 'transactions/' || b.source || '-' || b.batch_id || '.csv' end"
+    other = "'transactions/' || replace(b.source, ':', '-') || '-' || b.batch_id || '.csv'"
+    path = f"case when b.source = 'file' then f.path else {other} end"
     statement = sql.SQL(
         "create temporary table {stage} on commit drop as select distinct on ({key}) r.*, {path} as path"
         " from {raw} as r inner join ops.input_files as f using (batch_id)"

@@ -23,11 +23,10 @@ _DESCRIPTIONS = {
     specs=[
         dg.AssetSpec(
             keys.raw(table),
-            deps=[keys.RUN, keys.registry("portfolio_wallets"), keys.registry("instruments")],
+            deps=[keys.RUN, keys.ACCOUNTS, keys.registry("portfolio_wallets"), keys.registry("instruments")],
             group_name=keys.INPUTS,
             description=_DESCRIPTIONS[table],
             kinds={"python", "postgres"},
-            skippable=True,
             owners=["team:holdfast"],
         )
         for table in keys.WALLET_TABLES
@@ -35,7 +34,7 @@ _DESCRIPTIONS = {
     required_resource_keys={"warehouse", "progress", "chains"},
 )
 def wallets(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-    """Ask the chains of all wallets; yields nothing when they said nothing new and the rest is published already.
+    """Ask the chains of all wallets.
 
     Asked are they where the run describes the present and live sources are allowed. A chain that does not answer costs
     its own cells alone.
@@ -53,15 +52,7 @@ def wallets(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[
         with warehouse.connect() as conn:
             window = runs.move_to(conn, run_id, datetime.now(UTC))
             landed = land(conn, run_id, window.cutoff_at, asked, reports)
-            base = conn.execute("select inputs_fingerprint from ops.runs where run_id = %s", [run_id]).fetchone()[0]
-            fingerprint = runs.with_wallets(conn, run_id, base)
         progress.say("chains", str(landed))
-        with warehouse.connect() as conn:
-            if runs.is_published(conn, fingerprint):
-                runs.finish(conn, run_id, "unchanged", {})
-                conn.commit()
-                progress.say("chains", "nothing has changed since the last publication of this hour")
-                return
     rows = {
         "chain_reads": landed.chains,
         "wallet_balances": landed.balances,

@@ -10,6 +10,7 @@ batches as (
         batches.quarantined_count
     from {{ source('ops', 'input_files') }} as files
     inner join {{ source('raw', 'batches') }} as batches on files.batch_id = batches.batch_id
+    where batches.source = 'file'
 
 ),
 
@@ -52,28 +53,63 @@ last_reads as (
         limit 1
     ) as good on true
 
+),
+
+files as (
+
+    select
+        batches.source,
+        max(batches.received_at) as last_success_at,
+        max(newest.newest_at) as newest_observation_at,
+        extract(epoch from {{ run_cutoff_at() }} - max(newest.newest_at))::bigint as lag_seconds,
+        case
+            when sum(batches.quarantined_count) > 0 then 'degraded'
+            -- what a person writes down is as fresh as the last thing that happened; prices age by themselves
+            when
+                batches.source = 'file:prices' and {{ run_cutoff_at() }} - max(newest.newest_at) > interval '5 days'
+                then 'stale'
+            else 'ok'
+        end as status,
+        case
+            when sum(batches.quarantined_count) > 0
+                then sum(batches.quarantined_count) || ' rows in quarantine: see quality.quarantined_rows'
+        end as error
+    from batches
+    left join newest on batches.source = newest.source
+    group by batches.source
+
+),
+
+-- the oldest account tells how fresh a source is: each was whole when it last answered
+accounts as (
+
+    select
+        'account:' || states.source as source,
+        case when count(states.last_success_at) = count(*) then min(states.last_success_at) end as last_success_at,
+        case when count(states.last_success_at) = count(*) then min(states.last_success_at) end
+            as newest_observation_at,
+        extract(epoch from {{ run_cutoff_at() }} - min(states.last_success_at))::bigint as lag_seconds,
+        count(*) filter (where states.outcome <> 'ok') as failed,
+        count(*) as asked,
+        min(states.failure) filter (where states.outcome <> 'ok') as first_failure
+    from {{ source('ops', 'account_states') }} as states
+    inner join {{ source('registry', 'accounts') }} as registered
+        on states.portfolio_id = registered.portfolio_id and states.account_id = registered.id
+    where registered.is_active
+    group by states.source
+
 )
 
+select source, last_success_at, newest_observation_at, lag_seconds, status, error from files
+union all
 select
-    batches.source,
-    max(batches.received_at) as last_success_at,
-    max(newest.newest_at) as newest_observation_at,
-    extract(epoch from {{ run_cutoff_at() }} - max(newest.newest_at))::bigint as lag_seconds,
-    case
-        when sum(batches.quarantined_count) > 0 then 'degraded'
-        -- what a person writes down is as fresh as the last thing that happened; prices age by themselves
-        when
-            batches.source = 'file:prices' and {{ run_cutoff_at() }} - max(newest.newest_at) > interval '5 days'
-            then 'stale'
-        else 'ok'
-    end as status,
-    case
-        when sum(batches.quarantined_count) > 0
-            then sum(batches.quarantined_count) || ' rows in quarantine: see quality.quarantined_rows'
-    end as error
-from batches
-left join newest on batches.source = newest.source
-group by batches.source
+    source,
+    last_success_at,
+    newest_observation_at,
+    case when last_success_at is not null then lag_seconds end as lag_seconds,
+    case when failed = 0 then 'ok' when failed < asked then 'degraded' else 'failed' end as status,
+    case when failed > 0 then failed || ' of ' || asked || ' accounts: ' || first_failure end as error
+from accounts
 union all
 select
     'chain:' || last_reads.chain as source,
