@@ -17,7 +17,7 @@ from assets.allocation.assets import optimisation
 from assets.ledger.assets import ledger, run_scope
 from assets.performance.assets import performance
 from assets.publication.assets import build_publication, verdict
-from assets.registry.assets import land_inputs
+from assets.registry.assets import land_inputs, observed
 from assets.wallets.assets import wallets
 from assets.warehouse import dbt
 from assets.warehouse.assets import build_operations
@@ -51,8 +51,17 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
     is_on = os.environ.get(SCHEDULES_VARIABLE) == "on"
     return dg.Definitions(
         assets=[
-            land_inputs, accounts, wallets, observed, *operations, run_scope, ledger, performance, optimisation,
-            verdict, publication,
+            land_inputs,
+            accounts,
+            wallets,
+            observed,
+            *operations,
+            run_scope,
+            ledger,
+            performance,
+            optimisation,
+            verdict,
+            publication,
         ],
         asset_checks=build_checks(),
         jobs=jobs,

@@ -80,13 +80,6 @@ order by 1, 2
 """
 
 
-def has_accounts(conn: Connection, permitted: Permitted) -> bool:
-    """Whether any account may be asked, or should be and lacks its keys."""
-    if permitted.allowed == ():
-        return False
-    return any(permitted.allows(source) for _, _, source, _ in conn.execute(_ACCOUNTS).fetchall())
-
-
 def plan(conn: Connection, permitted: Permitted) -> Plan:
     """Every account that may be asked, with where its last reading ended.
 
