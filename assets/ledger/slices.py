@@ -141,7 +141,6 @@ def _finish_slice(rows: dict[str, list[Any]], text: CopyText, write: Write) -> N
         if rows[table]:
             write(table, text.render(row_type, rows[table]))
             rows[table] = []
-    text.forget()
     gc.collect()
 
 
