@@ -145,6 +145,6 @@ def by_user(
 
 def _stream(conn: Connection, query: str) -> Iterator[tuple[Any, ...]]:
     with conn.cursor(name="ledger_input") as cursor:
-        cursor.itersize = FETCH_ROWS
         cursor.execute(query)
-        yield from cursor
+        while rows := cursor.fetchmany(FETCH_ROWS):
+            yield from rows

@@ -21,7 +21,7 @@ from assets.ledger.slices import TABLES, LedgerSummary, Write
 from assets.ledger.worker import ERROR, HEADER, SUMMARY
 from assets.warehouse.database import Connection
 
-# Rows that wait to be written: enough that a process can go on while another's are written, 5 MB each.
+# Rows that wait to be written: enough that a process can go on while another's are written, 2 MB each.
 WAITING_FRAMES = 8
 
 Frame = tuple[int, bytes]

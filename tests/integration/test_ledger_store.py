@@ -127,6 +127,7 @@ def test_results_are_flushed_in_slices_while_transactions_still_stream(
 ) -> None:
     whole = run_ledger(connection)
     monkeypatch.setattr("assets.ledger.slices.SLICE_ROWS", 1)
+    monkeypatch.setattr("assets.ledger.slices.WRITTEN_BYTES", 1)
     monkeypatch.setattr("assets.ledger.reading.FETCH_ROWS", 1)
     sliced = run_ledger(connection)
     assert sliced == whole
