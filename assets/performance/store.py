@@ -10,6 +10,7 @@ from datetime import date
 
 import numpy as np
 import polars as pl
+from polars import selectors
 
 from assets.performance import reasons
 from assets.performance.attribution import AttributionRows, attributions
@@ -29,12 +30,14 @@ from assets.performance.loading import (
     DAILY_TABLE,
     Reference,
     benchmark_days,
+    read_from_days,
     read_holdings,
     read_reference,
     read_series,
     return_rows,
 )
 from assets.performance.measures import Floats, Integers, Measure
+from assets.performance.packed_days import pack
 from assets.performance.periods import DAILY_PERIODS, INTRADAY_PERIODS, first_day
 from assets.performance.series import DailySeries
 from assets.warehouse.database import Connection, copy_frame
@@ -46,6 +49,22 @@ PERFORMANCE, CONTRIBUTION, ATTRIBUTION, COMPARISON = TABLES
 CHUNK_ROWS = 250_000
 # beyond this, binary fractions only show the noise of float64
 MONEY_DECIMALS = 10
+
+# packed months are not looked into: how many there are is enough to share out the work
+_DAYS_OF = f"""
+    select portfolio_id, sum(days)::integer
+    from (
+        select portfolio_id, count(*) as days
+        from {DAILY_TABLE} inner join ops.run_scope using (portfolio_id)
+        where valuation_date <= %s group by 1
+        union all
+        select months.portfolio_id, 31 * count(*)
+        from intermediate.published_months as months
+        inner join ops.run_scope as scope
+            on scope.portfolio_id = months.portfolio_id and months.month <= scope.from_date
+        group by 1) as parts
+    group by 1
+"""
 
 
 @dataclass
@@ -80,11 +99,12 @@ def run_performance(conn: Connection, as_of_date: date) -> PerformanceSummary:
         DailySeriesError: the daily table has a gap or a double day.
     """
     summary = PerformanceSummary()
-    conn.execute("truncate " + ", ".join(f"intermediate.{table}" for table in TABLES))
+    conn.execute("truncate intermediate.computed_months, " + ", ".join(f"intermediate.{table}" for table in TABLES))
     reference = read_reference(conn, as_of_date)
     groups = together(reference.user)
     for portfolio_ids in chunks(_days_of(conn, as_of_date), groups):
         series = read_series(conn, portfolio_ids, as_of_date)
+        _write_months(conn, series)
         holdings = read_holdings(conn, series, reference, as_of_date)
         starts, ends = period_days(series, as_of_date)
         gave, class_days = contributions(series, holdings, starts, ends)
@@ -107,6 +127,16 @@ def run_performance(conn: Connection, as_of_date: date) -> PerformanceSummary:
     return summary
 
 
+def _write_months(conn: Connection, series: DailySeries) -> None:
+    """Hand the packed days of the months that the run computes to the publication."""
+    months = pack(series, read_from_days(conn, series.portfolio_ids))
+    target = "copy intermediate.computed_months (portfolio_id, month, days, events) from stdin (format binary)"
+    with conn.cursor() as cursor, cursor.copy(target) as copy:
+        copy.set_types(["text", "date", "bytea", "bytea"])
+        for portfolio_id, month, days, events in months:
+            copy.write_row((portfolio_id, month.item(), days, events))
+
+
 def _others(
     series: DailySeries, holdings: Holdings, reference: Reference, groups: Mapping[str, str], benchmark: Floats
 ) -> Others:
@@ -118,12 +148,8 @@ def _others(
 
 
 def _days_of(conn: Connection, as_of_date: date) -> dict[str, int]:
-    """Portfolio in scope -> number of its days; those without any are left out."""
-    counted = conn.execute(
-        f"select portfolio_id, count(*) from {DAILY_TABLE} inner join ops.run_scope using (portfolio_id)"
-        " where valuation_date <= %s group by 1",
-        [as_of_date],
-    )
+    """Portfolio in scope -> about the number of its days; those without any are left out."""
+    counted = conn.execute(_DAYS_OF, [as_of_date])
     return dict(counted.fetchall())
 
 
@@ -171,12 +197,12 @@ def standard_periods(series: DailySeries, as_of_date: date) -> pl.DataFrame:
 def contribution_frame(series: DailySeries, holdings: Holdings, rows: ContributionRows) -> pl.DataFrame:
     """The columns of intermediate.contribution."""
     names, instruments = np.array(series.portfolio_ids), np.array(holdings.instrument_ids)
-    return pl.DataFrame(
+    return _frame(
         {
             "portfolio_id": pl.Series(names[holdings.owner[rows.holding]], dtype=pl.String),
             "period_type": pl.Series(np.array(DAILY_PERIODS)[rows.period], dtype=pl.String),
             "instrument_id": pl.Series(instruments[rows.holding], dtype=pl.String),
-            **{name: _column(name, measured) for name, measured in rows.measures.items()},
+            **{name: _column(measured) for name, measured in rows.measures.items()},
             "undefined_reason": pl.Series(rows.undefined_reason, dtype=pl.String),
         }
     )
@@ -185,12 +211,12 @@ def contribution_frame(series: DailySeries, holdings: Holdings, rows: Contributi
 def attribution_frame(series: DailySeries, holdings: Holdings, rows: AttributionRows) -> pl.DataFrame:
     """The columns of intermediate.attribution."""
     names, classes = np.array(series.portfolio_ids), holdings.classes
-    return pl.DataFrame(
+    return _frame(
         {
             "portfolio_id": pl.Series(names[classes.owner[rows.class_row]], dtype=pl.String),
             "period_type": pl.Series(np.array(DAILY_PERIODS)[rows.period], dtype=pl.String),
             "asset_class": pl.Series(np.array(classes.names)[rows.class_row], dtype=pl.String),
-            **{name: _column(name, measured) for name, measured in rows.measures.items()},
+            **{name: _column(measured) for name, measured in rows.measures.items()},
             "undefined_reason": pl.Series(rows.undefined_reason, dtype=pl.String),
         }
     )
@@ -204,13 +230,13 @@ def comparison_frame(series: DailySeries, others: Others, rows: ComparisonRows) 
         "other_kind": np.array(others.kinds),
         "other_basis": np.array(others.bases),
     }
-    return pl.DataFrame(
+    return _frame(
         {
             **{name: pl.Series(column[rows.pair], dtype=pl.String) for name, column in pairs.items()},
             "period_type": pl.Series(np.array(PERIODS)[rows.period], dtype=pl.String),
             "period_start": pl.Series(rows.period_start.astype("datetime64[D]")),
             "period_end": pl.Series(rows.period_end.astype("datetime64[D]")),
-            **{name: _column(name, measured) for name, measured in rows.measures.items()},
+            **{name: _column(measured) for name, measured in rows.measures.items()},
             "observations": pl.Series(rows.observations, dtype=pl.Int64),
             "undefined_reason": pl.Series(rows.undefined_reason, dtype=pl.String),
         }
@@ -226,18 +252,21 @@ def rows_frame(rows: PerformanceRows, period_type: str) -> pl.DataFrame:
         "period_end": pl.Series(rows.period_end.astype("datetime64[D]")),
     }
     for name, measured in rows.measures.items():
-        value = _column(name, measured)
+        value = _column(measured)
         columns[name] = value.cast(pl.Int64) if name == "drawdown_days" else value
     columns["annualization_days"] = pl.Series(rows.annualization_days, dtype=pl.Int64)
     for name in ("mwr_flag", "flow_basis", "undefined_reason"):
         columns[name] = pl.Series(getattr(rows, name), dtype=pl.String)
-    return pl.DataFrame(columns)
+    return _frame(columns)
 
 
-def _column(name: str, measured: Measure) -> pl.Series:
-    """NaN becomes null, money is rounded to `MONEY_DECIMALS`."""
-    value = pl.Series(measured.value, dtype=pl.Float64).fill_nan(None)
-    return value.round(MONEY_DECIMALS) if name.endswith(("_base", "_usd")) else value
+def _column(measured: Measure) -> pl.Series:
+    return pl.Series(measured.value, dtype=pl.Float64, nan_to_null=True)
+
+
+def _frame(columns: Mapping[str, pl.Series]) -> pl.DataFrame:
+    """Money is rounded to `MONEY_DECIMALS`: all its columns at once, for each call of polars has its price."""
+    return pl.DataFrame(columns).with_columns(selectors.ends_with("_base", "_usd").round(MONEY_DECIMALS))
 
 
 def _intraday_frame(portfolio_ids: Sequence[str], period_type: str, as_of_date: date) -> pl.DataFrame:

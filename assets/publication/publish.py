@@ -227,10 +227,35 @@ def _remember_inputs(conn: psycopg.Connection, publication_id: int) -> None:
         "delete from ops.price_prints as known where not exists (select 1 from intermediate.int_price_prints as now"
         " where now.instrument_id = known.instrument_id and now.month = known.month)"
     )
+    _remember_days(conn)
     conn.execute(
         "delete from intermediate.ledger_done where portfolio_id in (select portfolio_id from ops.held_portfolios)"
     )
     conn.execute(
         "insert into intermediate.ledger_done (portfolio_id) select portfolio_id from ops.run_scope"
         " where portfolio_id not in (select portfolio_id from ops.held_portfolios) on conflict do nothing"
+    )
+
+
+def _remember_days(conn: psycopg.Connection) -> None:
+    """Keep the packed days of what is published now, whole months from the first that the run computed on."""
+    conn.execute(
+        """
+        delete from intermediate.published_months as months
+        using ops.run_scope as scope
+        where scope.portfolio_id = months.portfolio_id
+          and months.month >= coalesce(date_trunc('month', scope.from_date)::date, '-infinity')
+          and scope.portfolio_id not in (select portfolio_id from ops.held_portfolios)
+        """
+    )
+    conn.execute(
+        "delete from intermediate.published_months"
+        " where portfolio_id not in (select portfolio_id from intermediate.int_portfolios)"
+    )
+    conn.execute(
+        """
+        insert into intermediate.published_months (portfolio_id, month, days, events)
+        select portfolio_id, month, days, events from intermediate.computed_months
+        where portfolio_id not in (select portfolio_id from ops.held_portfolios)
+        """
     )

@@ -1,0 +1,17 @@
+-- The published days of each portfolio as the measures read them, packed by month: a day more reads a row a month, where
+-- it read and converted each day of the year again. Unlogged like intermediate.ledger_done, so that a crash empties both
+-- and everything is computed again. `assets/performance/packed_days.py` knows what the bytes are.
+create unlogged table intermediate.published_months (
+    portfolio_id text not null,
+    month date not null,                  -- its first day
+    days bytea not null,                  -- a record for each day
+    events bytea not null,                -- a record for each day with a flow, income, fee, tax or realised gain
+    primary key (portfolio_id, month)
+);
+-- What the run in progress makes of them, whole months from that of ops.run_scope.from_date on.
+create unlogged table intermediate.computed_months (
+    portfolio_id text not null,
+    month date not null,
+    days bytea not null,
+    events bytea not null
+);
