@@ -4,7 +4,8 @@ Belongs here: writing, and how many portfolios are held in memory at once. Must 
 (loading). The run's transaction is the caller's.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -75,25 +76,32 @@ class PerformanceSummary:
         portfolios: how many have at least one day.
         days: rows of the daily table read.
         rows: rows written, by table.
+        seconds: of it for the periods of portfolios, from the daily rows read to the rows written; the rest is for
+            contribution, attribution and comparison.
     """
 
     portfolios: int = 0
     days: int = 0
+    seconds: float = 0.0
     rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TABLES, 0))
 
     def __str__(self) -> str:
         return (
-            f"{self.rows[PERFORMANCE]} periods of {self.portfolios} portfolios over {self.days:,} days, "
+            f"{self.rows[PERFORMANCE]} periods of {self.portfolios} portfolios over {self.days:,} days"
+            f" in {self.seconds:.2f} s, "
             f"{self.rows[CONTRIBUTION]} contributions"
         )
 
 
-def run_performance(conn: Connection, as_of_date: date) -> PerformanceSummary:
+def run_performance(
+    conn: Connection, as_of_date: date, clock: Callable[[], float] = time.perf_counter
+) -> PerformanceSummary:
     """Replace `TABLES` of schema intermediate for every portfolio of the run's scope.
 
     Args:
         conn: in a transaction of the caller's.
         as_of_date: last day of every period.
+        clock: seconds, for `PerformanceSummary.seconds`.
 
     Raises:
         DailySeriesError: the daily table has a gap or a double day.
@@ -102,9 +110,12 @@ def run_performance(conn: Connection, as_of_date: date) -> PerformanceSummary:
     conn.execute("truncate intermediate.computed_months, " + ", ".join(f"intermediate.{table}" for table in TABLES))
     reference = read_reference(conn, as_of_date)
     groups = together(reference.user)
+    began = clock()
     for portfolio_ids in chunks(_days_of(conn, as_of_date), groups):
         series = read_series(conn, portfolio_ids, as_of_date)
         _write_months(conn, series)
+        _write(conn, summary, PERFORMANCE, standard_periods(series, as_of_date))
+        summary.seconds += clock() - began
         holdings = read_holdings(conn, series, reference, as_of_date)
         starts, ends = period_days(series, as_of_date)
         gave, class_days = contributions(series, holdings, starts, ends)
@@ -112,19 +123,19 @@ def run_performance(conn: Connection, as_of_date: date) -> PerformanceSummary:
         explained = attributions(series, holdings.classes, class_days, benchmark, starts, ends)
         others = _others(series, holdings, reference, groups, benchmark)
         compared = comparisons(series, others, [day_number(first_day(period, as_of_date)) for period in PERIODS])
-        frames = {
-            PERFORMANCE: standard_periods(series, as_of_date),
-            CONTRIBUTION: contribution_frame(series, holdings, gave),
-            ATTRIBUTION: attribution_frame(series, holdings, explained),
-            COMPARISON: comparison_frame(series, others, compared),
-        }
-        for table, frame in frames.items():
-            summary.rows[table] += copy_frame(conn, f"intermediate.{table}", frame)
+        _write(conn, summary, CONTRIBUTION, contribution_frame(series, holdings, gave))
+        _write(conn, summary, ATTRIBUTION, attribution_frame(series, holdings, explained))
+        _write(conn, summary, COMPARISON, comparison_frame(series, others, compared))
         summary.portfolios += len(portfolio_ids)
         summary.days += int(series.offsets[-1])
+        began = clock()
     for table in TABLES:
         conn.execute(f"analyze intermediate.{table}")
     return summary
+
+
+def _write(conn: Connection, summary: PerformanceSummary, table: str, frame: pl.DataFrame) -> None:
+    summary.rows[table] += copy_frame(conn, f"intermediate.{table}", frame)
 
 
 def _write_months(conn: Connection, series: DailySeries) -> None:
