@@ -18,7 +18,7 @@ from assets.performance.measures import Floats, Integers
 from assets.performance.series import FLAGS, DailySeries, DailySeriesError, check_days
 
 # amounts that are zero on most days
-RARE = ("inflow_base", "outflow_base", "realized_pnl_base", "income_base", "fees_base", "taxes_base")
+RARE = ("inflow_base", "outflow_base", "realized_pnl_base", "income_base", "fees_base", "taxes_base", "trade_fees_base")
 DENSE = ("value_base", "unrealized_change_base", "currency_effect_base", "usd_rate", "twr_return", "risk_free_rate")
 
 #: day number, a bit for each of `FLAGS`, the numbers

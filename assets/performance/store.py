@@ -24,7 +24,7 @@ from assets.performance.comparison import (
     others_of,
     together,
 )
-from assets.performance.compute import PerformanceRows, day_number, performance_rows
+from assets.performance.compute import PerformanceRows, costs_and_value, day_number, performance_rows
 from assets.performance.contribution import ContributionRows, contributions
 from assets.performance.holdings import Holdings
 from assets.performance.loading import (
@@ -39,7 +39,7 @@ from assets.performance.loading import (
 )
 from assets.performance.measures import Floats, Integers, Measure
 from assets.performance.packed_days import pack
-from assets.performance.periods import DAILY_PERIODS, INTRADAY_PERIODS, first_day
+from assets.performance.periods import DAILY_PERIODS, INTRADAY_PERIODS, YEAR, first_day
 from assets.performance.series import DailySeries
 from assets.warehouse.database import Connection, copy_frame
 
@@ -201,8 +201,18 @@ def standard_periods(series: DailySeries, as_of_date: date) -> pl.DataFrame:
     frames = [_intraday_frame(series.portfolio_ids, period, as_of_date) for period in INTRADAY_PERIODS]
     starts, ends = period_days(series, as_of_date)
     for number, period in enumerate(DAILY_PERIODS):
-        frames.append(rows_frame(performance_rows(series, starts[:, number], ends[:, number]), period))
+        frame = rows_frame(performance_rows(series, starts[:, number], ends[:, number]), period)
+        if period == YEAR:
+            frame = frame.with_columns(**_costs(series, starts[:, number], ends[:, number]))
+        frames.append(frame)
     return pl.concat(frames, how="diagonal")
+
+
+def _costs(series: DailySeries, start: Integers, end: Integers) -> dict[str, pl.Series]:
+    """All fees of the period, those in cost and proceeds included, and the mean of its closes, in base currency."""
+    costs, average_value = costs_and_value(series, start, end)
+    columns = {"costs_base": costs, "average_value_base": average_value}
+    return {name: _column(found).round(MONEY_DECIMALS) for name, found in columns.items()}
 
 
 def contribution_frame(series: DailySeries, holdings: Holdings, rows: ContributionRows) -> pl.DataFrame:

@@ -5,7 +5,7 @@ create unlogged table intermediate.published_months (
     portfolio_id text not null,
     month date not null,                  -- its first day
     days bytea not null,                  -- a record for each day
-    events bytea not null,                -- a record for each day with a flow, income, fee, tax or realised gain
+    events bytea not null,                -- a record for each day with a flow, income, fees, a tax or a realised gain
     primary key (portfolio_id, month)
 );
 -- What the run in progress makes of them, whole months from that of ops.run_scope.from_date on.
@@ -15,3 +15,7 @@ create unlogged table intermediate.computed_months (
     days bytea not null,
     events bytea not null
 );
+-- of the last year alone, for a rule of allocation_risk: to sum the days up in SQL reads all of them again
+alter table intermediate.performance
+    add column costs_base ops.amount,
+    add column average_value_base ops.amount;
