@@ -4,13 +4,15 @@ with
 -- the first computed day changes from the published one before it
 days as (
 
-    select portfolio_id, user_id, valuation_date, value_base, usd_rate, instruments_held, chains_held, coverage_ratio,
+    select
+        portfolio_id, user_id, valuation_date, value_base, usd_rate, instruments_held, chains_held, coverage_ratio,
         is_complete, true as is_computed
     from {{ ref('portfolio_daily') }}
     union all
-    select published.portfolio_id, published.user_id, published.valuation_date, published.value_base, published.usd_rate,
-        published.instruments_held, published.chains_held, published.coverage_ratio, published.is_complete,
-        false as is_computed
+    select
+        published.portfolio_id, published.user_id, published.valuation_date, published.value_base,
+        published.usd_rate, published.instruments_held, published.chains_held, published.coverage_ratio,
+        published.is_complete, false as is_computed
     from {{ ref('int_published_days') }} as published
     inner join {{ source('ops', 'run_scope') }} as scope
         on published.portfolio_id = scope.portfolio_id and published.valuation_date = scope.from_date - 1
