@@ -58,7 +58,8 @@ _DAILY = f"""
 _PUBLISHED = """
     select months.portfolio_id, months.days, months.events
     from intermediate.published_months as months
-    inner join ops.run_scope as scope on scope.portfolio_id = months.portfolio_id and months.month <= scope.from_date
+    inner join ops.run_scope as scope
+        on scope.portfolio_id = months.portfolio_id and months.first_date < scope.from_date
     where months.portfolio_id = any(%s)
 """
 _POSITIONS = f"""

@@ -107,8 +107,8 @@ def lay_out(portfolio_ids: Sequence[str], parts: Sequence[PackedDays]) -> DailyS
     return DailySeries(list(portfolio_ids), offsets, first_day, numbers, flags)
 
 
-def pack(series: DailySeries, from_day: Integers) -> Iterator[tuple[str, np.datetime64, bytes, bytes]]:
-    """Portfolio, month, its days and its events, for each whole month from that of a portfolio's `from_day` on.
+def pack(series: DailySeries, from_day: Integers) -> Iterator[tuple[str, np.datetime64, np.datetime64, bytes, bytes]]:
+    """Portfolio, month, its first day there, days and events, for each whole month from that of its `from_day` on.
 
     Args:
         series: daily rows of the portfolios.
@@ -136,6 +136,7 @@ def pack(series: DailySeries, from_day: Integers) -> Iterator[tuple[str, np.date
         yield (
             series.portfolio_ids[owner[begin]],
             month[begin].astype("datetime64[D]"),
+            day[begin].astype("datetime64[D]"),
             days[begin:end].tobytes(),
             events[events_before[begin] : events_before[end]].tobytes(),
         )

@@ -62,7 +62,7 @@ _DAYS_OF = f"""
         select months.portfolio_id, 31 * count(*)
         from intermediate.published_months as months
         inner join ops.run_scope as scope
-            on scope.portfolio_id = months.portfolio_id and months.month <= scope.from_date
+            on scope.portfolio_id = months.portfolio_id and months.first_date < scope.from_date
         group by 1) as parts
     group by 1
 """
@@ -141,11 +141,13 @@ def _write(conn: Connection, summary: PerformanceSummary, table: str, frame: pl.
 def _write_months(conn: Connection, series: DailySeries) -> None:
     """Hand the packed days of the months that the run computes to the publication."""
     months = pack(series, read_from_days(conn, series.portfolio_ids))
-    target = "copy intermediate.computed_months (portfolio_id, month, days, events) from stdin (format binary)"
+    target = (
+        "copy intermediate.computed_months (portfolio_id, month, first_date, days, events) from stdin (format binary)"
+    )
     with conn.cursor() as cursor, cursor.copy(target) as copy:
-        copy.set_types(["text", "date", "bytea", "bytea"])
-        for portfolio_id, month, days, events in months:
-            copy.write_row((portfolio_id, month.item(), days, events))
+        copy.set_types(["text", "date", "date", "bytea", "bytea"])
+        for portfolio_id, month, first_date, days, events in months:
+            copy.write_row((portfolio_id, month.item(), first_date.item(), days, events))
 
 
 def _others(

@@ -254,8 +254,8 @@ def _remember_days(conn: psycopg.Connection) -> None:
     )
     conn.execute(
         """
-        insert into intermediate.published_months (portfolio_id, month, days, events)
-        select portfolio_id, month, days, events from intermediate.computed_months
+        insert into intermediate.published_months (portfolio_id, month, first_date, days, events)
+        select portfolio_id, month, first_date, days, events from intermediate.computed_months
         where portfolio_id not in (select portfolio_id from ops.held_portfolios)
         """
     )

@@ -67,7 +67,9 @@ def _comparable(url: str) -> dict[str, Any]:
 
 def _packed(url: str) -> list[tuple[Any, ...]]:
     """What the next day's measures read instead of the published days."""
-    return rows(url, "select portfolio_id, month, days, events from intermediate.published_months order by 1, 2")
+    return rows(
+        url, "select portfolio_id, month, first_date, days, events from intermediate.published_months order by 1, 2"
+    )
 
 
 def _scope(url: str) -> dict[str, tuple[Any, ...]]:

@@ -4,6 +4,7 @@
 create unlogged table intermediate.published_months (
     portfolio_id text not null,
     month date not null,                  -- its first day
+    first_date date not null,             -- of the days
     days bytea not null,                  -- a record for each day
     events bytea not null,                -- a record for each day with a flow, income, fees, a tax or a realised gain
     primary key (portfolio_id, month)
@@ -12,6 +13,7 @@ create unlogged table intermediate.published_months (
 create unlogged table intermediate.computed_months (
     portfolio_id text not null,
     month date not null,
+    first_date date not null,
     days bytea not null,
     events bytea not null
 );

@@ -74,13 +74,14 @@ def test_packed_and_new_days_make_the_same_series(day: date) -> None:
 
 def test_a_month_is_packed_whole_however_late_its_first_new_day_is() -> None:
     series = some_series()
-    everything = {(name, month): (days, events) for name, month, days, events in pack(series, np.full(3, -1))}
+    everything = {(name, month): (days, events) for name, month, _, days, events in pack(series, np.full(3, -1))}
     assert len(everything) == 3 + 2 + 1 + 1  # November to February, January and February, January
     late = list(pack(series, np.full(3, day_number(date(2024, 1, 31)))))
-    assert {(name, str(month)) for name, month, _, _ in late} == {
-        ("q", "2024-01-01"), ("q", "2024-02-01"), ("p", "2024-01-01"), ("r", "2024-01-01"),
+    assert {(name, str(month), str(first)) for name, month, first, _, _ in late} == {
+        ("q", "2024-01-01", "2024-01-01"), ("q", "2024-02-01", "2024-02-01"),
+        ("p", "2024-01-01", "2024-01-30"), ("r", "2024-01-01", "2024-01-01"),
     }  # fmt: skip
-    assert all(everything[name, month] == (days, events) for name, month, days, events in late)
+    assert all(everything[name, month] == (days, events) for name, month, _, days, events in late)
 
 
 def test_a_lost_and_a_double_day_are_refused() -> None:
