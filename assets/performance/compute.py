@@ -94,6 +94,20 @@ def performance_rows(series: DailySeries, start: Integers, end: Integers) -> Per
     )
 
 
+def costs_and_value(series: DailySeries, start: Integers, end: Integers) -> tuple[Measure, Measure]:
+    """All fees from day `start` to day `end`, those in cost and proceeds included, and the mean value at their closes.
+
+    Args:
+        series: daily rows; every portfolio has a day in its range.
+        start: (portfolios,) day numbers.
+        end: (portfolios,) day numbers.
+    """
+    period = cut(series, start, end)
+    costs = amounts.total(period.number("fees_base", 0.0) + period.number("trade_fees_base", 0.0), np.ones((1, 1)))
+    values = amounts.total(period.number("value_base", 0.0), np.ones((1, 1)))
+    return costs.base, Measure(values.base.value / period.days, values.base.code)
+
+
 def _money(period: Range) -> dict[str, Measure]:
     rates = period.number("usd_rate", 0.0)
     start = amounts.value(period.at_base("value_base"), period.at_base("usd_rate"))

@@ -15,16 +15,17 @@ from assets.performance.compiled import kernel
 from assets.performance.compute import day_number
 from assets.performance.holdings import CASH_CLASS, Classes, Holdings
 from assets.performance.measures import Floats, Integers
-from assets.performance.series import FLAGS, DailySeries, check_days
+from assets.performance.packed_days import DAY, DENSE, EVENT, RARE, PackedDays, lay_out, unpack
+from assets.performance.series import DailySeries
 from assets.warehouse.database import Connection, read_frame
 
-DAILY_TABLE = "intermediate.int_all_days"
+#: the days that the run computes; the others of a portfolio are packed
+DAILY_TABLE = "build.portfolio_daily"
 
 _EPOCH = "date '1970-01-01'"
-# amounts that are zero on most days are read for the other days only
-_RARE = ("inflow_base", "outflow_base", "realized_pnl_base", "income_base", "fees_base", "taxes_base")
-_DENSE = ("value_base", "unrealized_change_base", "currency_effect_base", "usd_rate")
+# of the numbers of a packed day, those that are not numeric
 _RATES = ("twr_return", "risk_free_rate")
+_AMOUNTS = tuple(name for name in DENSE if name not in _RATES)
 
 
 def _packed(numbers: str) -> str:
@@ -35,9 +36,9 @@ def _numeric(name: str) -> str:
     return f"numeric_send(coalesce({name}::numeric, 'NaN'))"
 
 
-_HAS_RARE = f"filter (where ({' and '.join(f'{name} = 0' for name in _RARE)}) is not true)"
-_RARE_DAY = " || ".join([f"numeric_send((valuation_date - {_EPOCH})::numeric)", *map(_numeric, _RARE)])
-#: a bit for each of `FLAGS`
+_HAS_RARE = f"filter (where ({' and '.join(f'{name} = 0' for name in RARE)}) is not true)"
+_RARE_DAY = " || ".join([f"numeric_send((valuation_date - {_EPOCH})::numeric)", *map(_numeric, RARE)])
+#: a bit for each of the series' flags
 _MARKS = """int2send((
     coalesce(is_complete, false)::int + 2 * coalesce(is_market_day, false)::int
     + 4 * coalesce(trades_daily, false)::int + 8 * coalesce(flow_basis = 'observed', false)::int
@@ -45,13 +46,21 @@ _MARKS = """int2send((
 # One row a portfolio, its days packed: the driver takes a microsecond for each row of a table, and a number costs less
 # to send as it is than as text or as a double.
 _DAILY = f"""
-    select portfolio_id, min(valuation_date) - {_EPOCH}, max(valuation_date) - {_EPOCH}, count(*),
+    select portfolio_id, {_packed(f"int4send(valuation_date - {_EPOCH})")},
         {_packed(_RARE_DAY)} {_HAS_RARE},
         {_packed(_MARKS)},
         {", ".join(_packed(f"float8send(coalesce({name}::float8, 'NaN'))") for name in _RATES)},
-        {", ".join(_packed(_numeric(name)) for name in _DENSE)}
+        {", ".join(_packed(_numeric(name)) for name in _AMOUNTS)}
     from {DAILY_TABLE} where portfolio_id = any(%s) and valuation_date <= %s
     group by portfolio_id
+"""
+# published days lie packed already; those that the run computes again stand in their last month
+_PUBLISHED = """
+    select months.portfolio_id, months.days, months.events
+    from intermediate.published_months as months
+    inner join ops.run_scope as scope
+        on scope.portfolio_id = months.portfolio_id and months.first_date < scope.from_date
+    where months.portfolio_id = any(%s)
 """
 _POSITIONS = f"""
     select portfolio_id, instrument_id, valid_from - {_EPOCH}, valid_to - {_EPOCH}, quantity, coalesce(cost_base, 0)
@@ -168,31 +177,56 @@ def read_series(conn: Connection, portfolio_ids: Sequence[str], as_of_date: date
     Raises:
         DailySeriesError: a portfolio's days are not consecutive, or it has none.
     """
+    place = {portfolio_id: row for row, portfolio_id in enumerate(portfolio_ids)}
+    return lay_out(portfolio_ids, [_published_days(conn, place), _computed_days(conn, place, as_of_date)])
+
+
+def read_from_days(conn: Connection, portfolio_ids: Sequence[str]) -> Integers:
+    """(portfolios,) day number from which on the run computes; -1: the whole history."""
+    found = conn.execute(
+        f"select portfolio_id, from_date - {_EPOCH} from ops.run_scope"
+        " where from_date is not null and portfolio_id = any(%s)",
+        [list(portfolio_ids)],
+    )
+    from_day = dict(found.fetchall())
+    return np.array([from_day.get(portfolio_id, -1) for portfolio_id in portfolio_ids], dtype=np.int64)
+
+
+def _published_days(conn: Connection, place: Mapping[str, int]) -> PackedDays:
     with conn.cursor(binary=True) as cursor:
-        found = {row[0]: row[1:] for row in cursor.execute(_DAILY.encode(), [list(portfolio_ids), as_of_date])}
-    check_days({name: row[:3] for name, row in found.items()}, portfolio_ids)
-    first_days, _, days, rare, marks, *packed = zip(*(found[name] for name in portfolio_ids), strict=True)
-    first_day = np.array(first_days, dtype=np.int64)
-    offsets = np.concatenate([[0], np.cumsum(days, dtype=np.int64)])
-    columns = dict(zip((*_RATES, *_DENSE), packed, strict=True))
-    numbers = {name: np.frombuffer(b"".join(columns[name]), ">f8").astype(np.float64) for name in _RATES}
-    numbers |= {name: _decoded([b"".join(columns[name])])[0] for name in _DENSE}
-    numbers |= _rare([block or b"" for block in rare], offsets, first_day)
-    marked = np.frombuffer(b"".join(marks), ">i2")
-    flags = {name: np.asarray(marked & (1 << bit)) != 0 for bit, name in enumerate(FLAGS)}
-    return DailySeries(list(portfolio_ids), offsets, first_day, numbers, flags)
+        found = cursor.execute(_PUBLISHED, [list(place)]).fetchall()
+    owners, days, events = zip(*found, strict=True) if found else ((), (), ())
+    rows = np.array([place[portfolio_id] for portfolio_id in owners], dtype=np.int64)
+    return unpack(rows, days, events, read_from_days(conn, list(place)))
 
 
-def _rare(blocks: Sequence[bytes], offsets: Integers, first_day: Integers) -> dict[str, Floats]:
-    """The columns of `_RARE`, zero on the days that were not sent; a day's number stands before its amounts."""
-    width = 1 + len(_RARE)
-    decoded, counts = _decoded(blocks)
-    rows = decoded.reshape(-1, width)
-    place = rows[:, 0].astype(np.int64) + np.repeat(offsets[:-1] - first_day, counts // width)
-    numbers = {name: np.zeros(int(offsets[-1])) for name in _RARE}
-    for column, name in enumerate(_RARE, start=1):
-        numbers[name][place] = rows[:, column]
-    return numbers
+def _computed_days(conn: Connection, place: Mapping[str, int], as_of_date: date) -> PackedDays:
+    with conn.cursor(binary=True) as cursor:
+        found = cursor.execute(_DAILY.encode(), [list(place), as_of_date]).fetchall()
+    names, day_numbers, rare, marks, *packed = zip(*found, strict=True) if found else ((),) * (4 + len(DENSE))
+    rows = np.array([place[portfolio_id] for portfolio_id in names], dtype=np.int64)
+    numbers = dict(zip((*_RATES, *_AMOUNTS), (b"".join(column) for column in packed), strict=True))
+    day = np.frombuffer(b"".join(day_numbers), ">i4")
+    days = np.zeros(len(day), DAY)
+    days["day"] = day
+    days["marks"] = np.frombuffer(b"".join(marks), ">i2")
+    for name in _RATES:
+        days[name] = np.frombuffer(numbers[name], ">f8")
+    for name in _AMOUNTS:
+        days[name] = _decoded([numbers[name]])[0]
+    decoded, counts = _decoded([block or b"" for block in rare])
+    width = 1 + len(RARE)
+    amounts = decoded.reshape(-1, width)
+    events = np.zeros(len(amounts), EVENT)
+    events["day"] = amounts[:, 0]
+    for column, name in enumerate(RARE, start=1):
+        events[name] = amounts[:, column]
+    return PackedDays(
+        owner=np.repeat(rows, [len(block) // 4 for block in day_numbers]),
+        days=days,
+        event_owner=np.repeat(rows, counts // width),
+        events=events,
+    )
 
 
 def _decoded(blocks: Sequence[bytes]) -> tuple[Floats, Integers]:

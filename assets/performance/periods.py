@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 
 INTRADAY_PERIODS = ("1h", "24h")
-_LAST_DAYS: Mapping[str, int] = {"7d": 7, "30d": 30, "90d": 90, "1y": 365}
+YEAR = "1y"
+_LAST_DAYS: Mapping[str, int] = {"7d": 7, "30d": 30, "90d": 90, YEAR: 365}
 DAILY_PERIODS = (*_LAST_DAYS, "ytd", "all")
 
 

@@ -132,11 +132,16 @@ def join_reasons(
     Returns:
         (rows,) `metric:code` pairs joined by `;` in the order of `metrics`; None where everything is defined.
     """
-    pairs: list[list[str]] = [[] for _ in is_incomplete]
+    # most rows have nothing to say: of a million contributions a few hundred
+    pairs: dict[int, list[str]] = {}
     for metric in metrics:
         if metric in codes:
-            for row in np.flatnonzero(codes[metric] != DEFINED):
-                pairs[row].append(pair(metric, str(codes[metric][row])))
-    for row in np.flatnonzero(is_incomplete):
-        pairs[row].append(pair(COVERAGE, INCOMPLETE_DAYS))
-    return [";".join(of_row) or None for of_row in pairs]
+            rows = np.flatnonzero(codes[metric] != DEFINED)
+            for row, code in zip(rows.tolist(), codes[metric][rows].tolist(), strict=True):
+                pairs.setdefault(row, []).append(pair(metric, code))
+    for row in np.flatnonzero(is_incomplete).tolist():
+        pairs.setdefault(row, []).append(pair(COVERAGE, INCOMPLETE_DAYS))
+    texts: list[str | None] = [None] * len(is_incomplete)
+    for row, of_row in pairs.items():
+        texts[row] = ";".join(of_row)
+    return texts

@@ -20,6 +20,7 @@ AMOUNTS = (
     "income_base",
     "fees_base",
     "taxes_base",
+    "trade_fees_base",
     "currency_effect_base",
 )
 NUMBERS = (*AMOUNTS, "twr_return", "usd_rate", "risk_free_rate")

@@ -4,12 +4,14 @@ Belongs here: writing, and how many portfolios are held in memory at once. Must 
 (loading). The run's transaction is the caller's.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
 import polars as pl
+from polars import selectors
 
 from assets.performance import reasons
 from assets.performance.attribution import AttributionRows, attributions
@@ -22,20 +24,22 @@ from assets.performance.comparison import (
     others_of,
     together,
 )
-from assets.performance.compute import PerformanceRows, day_number, performance_rows
+from assets.performance.compute import PerformanceRows, costs_and_value, day_number, performance_rows
 from assets.performance.contribution import ContributionRows, contributions
 from assets.performance.holdings import Holdings
 from assets.performance.loading import (
     DAILY_TABLE,
     Reference,
     benchmark_days,
+    read_from_days,
     read_holdings,
     read_reference,
     read_series,
     return_rows,
 )
 from assets.performance.measures import Floats, Integers, Measure
-from assets.performance.periods import DAILY_PERIODS, INTRADAY_PERIODS, first_day
+from assets.performance.packed_days import pack
+from assets.performance.periods import DAILY_PERIODS, INTRADAY_PERIODS, YEAR, first_day
 from assets.performance.series import DailySeries
 from assets.warehouse.database import Connection, copy_frame
 
@@ -47,6 +51,22 @@ CHUNK_ROWS = 250_000
 # beyond this, binary fractions only show the noise of float64
 MONEY_DECIMALS = 10
 
+# packed months are not looked into: how many there are is enough to share out the work
+_DAYS_OF = f"""
+    select portfolio_id, sum(days)::integer
+    from (
+        select portfolio_id, count(*) as days
+        from {DAILY_TABLE} inner join ops.run_scope using (portfolio_id)
+        where valuation_date <= %s group by 1
+        union all
+        select months.portfolio_id, 31 * count(*)
+        from intermediate.published_months as months
+        inner join ops.run_scope as scope
+            on scope.portfolio_id = months.portfolio_id and months.first_date < scope.from_date
+        group by 1) as parts
+    group by 1
+"""
+
 
 @dataclass
 class PerformanceSummary:
@@ -56,35 +76,46 @@ class PerformanceSummary:
         portfolios: how many have at least one day.
         days: rows of the daily table read.
         rows: rows written, by table.
+        seconds: of it for the periods of portfolios, from the daily rows read to the rows written; the rest is for
+            contribution, attribution and comparison.
     """
 
     portfolios: int = 0
     days: int = 0
+    seconds: float = 0.0
     rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TABLES, 0))
 
     def __str__(self) -> str:
         return (
-            f"{self.rows[PERFORMANCE]} periods of {self.portfolios} portfolios over {self.days:,} days, "
+            f"{self.rows[PERFORMANCE]} periods of {self.portfolios} portfolios over {self.days:,} days"
+            f" in {self.seconds:.2f} s, "
             f"{self.rows[CONTRIBUTION]} contributions"
         )
 
 
-def run_performance(conn: Connection, as_of_date: date) -> PerformanceSummary:
+def run_performance(
+    conn: Connection, as_of_date: date, clock: Callable[[], float] = time.perf_counter
+) -> PerformanceSummary:
     """Replace `TABLES` of schema intermediate for every portfolio of the run's scope.
 
     Args:
         conn: in a transaction of the caller's.
         as_of_date: last day of every period.
+        clock: seconds, for `PerformanceSummary.seconds`.
 
     Raises:
         DailySeriesError: the daily table has a gap or a double day.
     """
     summary = PerformanceSummary()
-    conn.execute("truncate " + ", ".join(f"intermediate.{table}" for table in TABLES))
+    conn.execute("truncate intermediate.computed_months, " + ", ".join(f"intermediate.{table}" for table in TABLES))
     reference = read_reference(conn, as_of_date)
     groups = together(reference.user)
+    began = clock()
     for portfolio_ids in chunks(_days_of(conn, as_of_date), groups):
         series = read_series(conn, portfolio_ids, as_of_date)
+        _write_months(conn, series)
+        _write(conn, summary, PERFORMANCE, standard_periods(series, as_of_date))
+        summary.seconds += clock() - began
         holdings = read_holdings(conn, series, reference, as_of_date)
         starts, ends = period_days(series, as_of_date)
         gave, class_days = contributions(series, holdings, starts, ends)
@@ -92,19 +123,31 @@ def run_performance(conn: Connection, as_of_date: date) -> PerformanceSummary:
         explained = attributions(series, holdings.classes, class_days, benchmark, starts, ends)
         others = _others(series, holdings, reference, groups, benchmark)
         compared = comparisons(series, others, [day_number(first_day(period, as_of_date)) for period in PERIODS])
-        frames = {
-            PERFORMANCE: standard_periods(series, as_of_date),
-            CONTRIBUTION: contribution_frame(series, holdings, gave),
-            ATTRIBUTION: attribution_frame(series, holdings, explained),
-            COMPARISON: comparison_frame(series, others, compared),
-        }
-        for table, frame in frames.items():
-            summary.rows[table] += copy_frame(conn, f"intermediate.{table}", frame)
+        _write(conn, summary, CONTRIBUTION, contribution_frame(series, holdings, gave))
+        _write(conn, summary, ATTRIBUTION, attribution_frame(series, holdings, explained))
+        _write(conn, summary, COMPARISON, comparison_frame(series, others, compared))
         summary.portfolios += len(portfolio_ids)
         summary.days += int(series.offsets[-1])
+        began = clock()
     for table in TABLES:
         conn.execute(f"analyze intermediate.{table}")
     return summary
+
+
+def _write(conn: Connection, summary: PerformanceSummary, table: str, frame: pl.DataFrame) -> None:
+    summary.rows[table] += copy_frame(conn, f"intermediate.{table}", frame)
+
+
+def _write_months(conn: Connection, series: DailySeries) -> None:
+    """Hand the packed days of the months that the run computes to the publication."""
+    months = pack(series, read_from_days(conn, series.portfolio_ids))
+    target = (
+        "copy intermediate.computed_months (portfolio_id, month, first_date, days, events) from stdin (format binary)"
+    )
+    with conn.cursor() as cursor, cursor.copy(target) as copy:
+        copy.set_types(["text", "date", "date", "bytea", "bytea"])
+        for portfolio_id, month, first_date, days, events in months:
+            copy.write_row((portfolio_id, month.item(), first_date.item(), days, events))
 
 
 def _others(
@@ -118,12 +161,8 @@ def _others(
 
 
 def _days_of(conn: Connection, as_of_date: date) -> dict[str, int]:
-    """Portfolio in scope -> number of its days; those without any are left out."""
-    counted = conn.execute(
-        f"select portfolio_id, count(*) from {DAILY_TABLE} inner join ops.run_scope using (portfolio_id)"
-        " where valuation_date <= %s group by 1",
-        [as_of_date],
-    )
+    """Portfolio in scope -> about the number of its days; those without any are left out."""
+    counted = conn.execute(_DAYS_OF, [as_of_date])
     return dict(counted.fetchall())
 
 
@@ -164,19 +203,29 @@ def standard_periods(series: DailySeries, as_of_date: date) -> pl.DataFrame:
     frames = [_intraday_frame(series.portfolio_ids, period, as_of_date) for period in INTRADAY_PERIODS]
     starts, ends = period_days(series, as_of_date)
     for number, period in enumerate(DAILY_PERIODS):
-        frames.append(rows_frame(performance_rows(series, starts[:, number], ends[:, number]), period))
+        frame = rows_frame(performance_rows(series, starts[:, number], ends[:, number]), period)
+        if period == YEAR:
+            frame = frame.with_columns(**_costs(series, starts[:, number], ends[:, number]))
+        frames.append(frame)
     return pl.concat(frames, how="diagonal")
+
+
+def _costs(series: DailySeries, start: Integers, end: Integers) -> dict[str, pl.Series]:
+    """All fees of the period, those in cost and proceeds included, and the mean of its closes, in base currency."""
+    costs, average_value = costs_and_value(series, start, end)
+    columns = {"costs_base": costs, "average_value_base": average_value}
+    return {name: _column(found).round(MONEY_DECIMALS) for name, found in columns.items()}
 
 
 def contribution_frame(series: DailySeries, holdings: Holdings, rows: ContributionRows) -> pl.DataFrame:
     """The columns of intermediate.contribution."""
     names, instruments = np.array(series.portfolio_ids), np.array(holdings.instrument_ids)
-    return pl.DataFrame(
+    return _frame(
         {
             "portfolio_id": pl.Series(names[holdings.owner[rows.holding]], dtype=pl.String),
             "period_type": pl.Series(np.array(DAILY_PERIODS)[rows.period], dtype=pl.String),
             "instrument_id": pl.Series(instruments[rows.holding], dtype=pl.String),
-            **{name: _column(name, measured) for name, measured in rows.measures.items()},
+            **{name: _column(measured) for name, measured in rows.measures.items()},
             "undefined_reason": pl.Series(rows.undefined_reason, dtype=pl.String),
         }
     )
@@ -185,12 +234,12 @@ def contribution_frame(series: DailySeries, holdings: Holdings, rows: Contributi
 def attribution_frame(series: DailySeries, holdings: Holdings, rows: AttributionRows) -> pl.DataFrame:
     """The columns of intermediate.attribution."""
     names, classes = np.array(series.portfolio_ids), holdings.classes
-    return pl.DataFrame(
+    return _frame(
         {
             "portfolio_id": pl.Series(names[classes.owner[rows.class_row]], dtype=pl.String),
             "period_type": pl.Series(np.array(DAILY_PERIODS)[rows.period], dtype=pl.String),
             "asset_class": pl.Series(np.array(classes.names)[rows.class_row], dtype=pl.String),
-            **{name: _column(name, measured) for name, measured in rows.measures.items()},
+            **{name: _column(measured) for name, measured in rows.measures.items()},
             "undefined_reason": pl.Series(rows.undefined_reason, dtype=pl.String),
         }
     )
@@ -204,13 +253,13 @@ def comparison_frame(series: DailySeries, others: Others, rows: ComparisonRows) 
         "other_kind": np.array(others.kinds),
         "other_basis": np.array(others.bases),
     }
-    return pl.DataFrame(
+    return _frame(
         {
             **{name: pl.Series(column[rows.pair], dtype=pl.String) for name, column in pairs.items()},
             "period_type": pl.Series(np.array(PERIODS)[rows.period], dtype=pl.String),
             "period_start": pl.Series(rows.period_start.astype("datetime64[D]")),
             "period_end": pl.Series(rows.period_end.astype("datetime64[D]")),
-            **{name: _column(name, measured) for name, measured in rows.measures.items()},
+            **{name: _column(measured) for name, measured in rows.measures.items()},
             "observations": pl.Series(rows.observations, dtype=pl.Int64),
             "undefined_reason": pl.Series(rows.undefined_reason, dtype=pl.String),
         }
@@ -226,18 +275,21 @@ def rows_frame(rows: PerformanceRows, period_type: str) -> pl.DataFrame:
         "period_end": pl.Series(rows.period_end.astype("datetime64[D]")),
     }
     for name, measured in rows.measures.items():
-        value = _column(name, measured)
+        value = _column(measured)
         columns[name] = value.cast(pl.Int64) if name == "drawdown_days" else value
     columns["annualization_days"] = pl.Series(rows.annualization_days, dtype=pl.Int64)
     for name in ("mwr_flag", "flow_basis", "undefined_reason"):
         columns[name] = pl.Series(getattr(rows, name), dtype=pl.String)
-    return pl.DataFrame(columns)
+    return _frame(columns)
 
 
-def _column(name: str, measured: Measure) -> pl.Series:
-    """NaN becomes null, money is rounded to `MONEY_DECIMALS`."""
-    value = pl.Series(measured.value, dtype=pl.Float64).fill_nan(None)
-    return value.round(MONEY_DECIMALS) if name.endswith(("_base", "_usd")) else value
+def _column(measured: Measure) -> pl.Series:
+    return pl.Series(measured.value, dtype=pl.Float64, nan_to_null=True)
+
+
+def _frame(columns: Mapping[str, pl.Series]) -> pl.DataFrame:
+    """Money is rounded to `MONEY_DECIMALS`: all its columns at once, for each call of polars has its price."""
+    return pl.DataFrame(columns).with_columns(selectors.ends_with("_base", "_usd").round(MONEY_DECIMALS))
 
 
 def _intraday_frame(portfolio_ids: Sequence[str], period_type: str, as_of_date: date) -> pl.DataFrame:

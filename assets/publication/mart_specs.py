@@ -43,7 +43,8 @@ class MartSpec:
     candidate is the whole table). With a `day_column` it reaches the days that the run computed.
     `clock_columns` name a run or a clock: a difference in them alone is no change.
     `keep_where` selects rows that stay although the candidate no longer has them (snapshots of earlier moments);
-    `outdated_where` those that end although their day was not computed.
+    `outdated_where` those that end although their day was not computed. `sparse_where` selects the few rows of a long
+    history that a check asks for: they have an index of their own.
     """
 
     name: str
@@ -54,6 +55,7 @@ class MartSpec:
     clock_columns: tuple[str, ...]
     keep_where: str | None
     outdated_where: str | None
+    sparse_where: str | None
     day_column: str | None
     is_counted: bool
     partition_by_month: str | None
@@ -99,6 +101,7 @@ def _spec(node: dict[str, Any]) -> MartSpec:
         clock_columns=tuple(meta.get("clock_columns", ())),
         keep_where=meta.get("keep_where"),
         outdated_where=meta.get("outdated_where"),
+        sparse_where=meta.get("sparse_where"),
         day_column=meta.get("day_column"),
         is_counted=bool(meta.get("is_counted", True)),
         partition_by_month=meta.get("partition_by_month"),

@@ -112,6 +112,12 @@ def _ensure_history(conn: psycopg.Connection, spec: MartSpec) -> None:
             sql.Identifier(f"{spec.name}_current"), table, key
         )
     )
+    if spec.sparse_where:
+        conn.execute(
+            sql.SQL("create index if not exists {} on {} ({}) where published_to is null and {}").format(
+                sql.Identifier(f"{spec.name}_sparse"), table, key, sql.SQL(spec.sparse_where)
+            )
+        )
 
 
 def _ensure_view(conn: psycopg.Connection, spec: MartSpec) -> None:

@@ -142,13 +142,13 @@ def test_before_the_benchmarks_second_price_there_are_no_effects(url: str) -> No
 @pytest.mark.parametrize(
     ("gate", "damage"),
     [
-        ("contributions_add_up", "update build.portfolio_contribution set contribution = contribution + 1e-6"),
-        ("contributions_add_up", "update build.portfolio_contribution set gain_base = gain_base + 1"),
-        ("contributions_add_up", "delete from build.portfolio_contribution where instrument_id = 'etf:SPY'"),
-        ("attribution_adds_up", "update build.performance_attribution set selection = selection + 1e-6"),
+        ("contributions_add_up", "update intermediate.contribution set contribution = contribution + 1e-6"),
+        ("contributions_add_up", "update intermediate.contribution set gain_base = gain_base + 1"),
+        ("contributions_add_up", "delete from intermediate.contribution where instrument_id = 'etf:SPY'"),
+        ("attribution_adds_up", "update intermediate.attribution set selection = selection + 1e-6"),
         (
             "dietz_agrees_with_twr",
-            "update build.portfolio_performance set modified_dietz = 0.5 where period_type = '7d'",
+            "update intermediate.performance set modified_dietz = 0.5 where period_type = '7d'",
         ),
     ],
 )
@@ -158,7 +158,7 @@ def test_the_gates_see_what_does_not_add_up(url: str, gate: str, damage: str) ->
         assert all(result.passed for result in evaluate(connection, asked))
         if gate == "dietz_agrees_with_twr":
             connection.execute("delete from intermediate.ledger_flows")
-            connection.execute("update build.portfolio_performance set start_value_base = 1")
+            connection.execute("update intermediate.performance set start_value_base = 1")
         connection.execute(damage)
         failed = [result for result in evaluate(connection, asked) if not result.passed]
         connection.rollback()

@@ -65,6 +65,13 @@ def _comparable(url: str) -> dict[str, Any]:
     return content
 
 
+def _packed(url: str) -> list[tuple[Any, ...]]:
+    """What the next day's measures read instead of the published days."""
+    return rows(
+        url, "select portfolio_id, month, first_date, days, events from intermediate.published_months order by 1, 2"
+    )
+
+
 def _scope(url: str) -> dict[str, tuple[Any, ...]]:
     with connect(url) as connection:
         found = connection.execute("select portfolio_id, from_date, runs_ledger from ops.run_scope").fetchall()
@@ -126,6 +133,7 @@ def test_days_go_on_from_what_is_published(
     incremental, full = _comparable(database_url), _comparable(module_database_url)
     for name, expected in full.items():
         assert incremental[name] == expected, name
+    assert _packed(database_url) == _packed(module_database_url) != []
 
     # the price of a past day restates what was made from it; a balance of a past day too
     folder.prices = [line.replace("etf:SPY,2024-01-17,", "etf:SPY,2024-01-17,9") for line in folder.prices]
@@ -141,3 +149,4 @@ def test_days_go_on_from_what_is_published(
     incremental, full = _comparable(database_url), _comparable(module_database_url)
     for name, expected in full.items():
         assert incremental[name] == expected, name
+    assert _packed(database_url) == _packed(module_database_url) != []

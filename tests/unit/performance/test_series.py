@@ -91,3 +91,16 @@ def test_nothing_that_is_not_finite_leaves() -> None:
     table = standard_periods(daily_series(two_portfolios()), AS_OF)
     for column in table.select(pl.col(pl.Float64)).iter_columns():
         assert np.isfinite(column.drop_nulls().to_numpy()).all(), column.name
+
+
+def test_costs_and_mean_value_of_the_last_year_alone() -> None:
+    frame = daily_rows(AS_OF - timedelta(399), [0.0] * 400, start=100.0)
+    before, first, last = 400 - 365, 400 - 364, 400
+    frame = frame.with_columns(
+        pl.Series("fees_base", [{before: 50.0, first: 1.0, last: 1.0}.get(day, 0.0) for day in range(401)]),
+        pl.Series("trade_fees_base", [{before: 7.0, last: 2.0}.get(day, 0.0) for day in range(401)]),
+        pl.Series("value_base", [465.0 if day == last else 100.0 for day in range(401)]),
+    )
+    found = standard_periods(daily_series(frame), AS_OF).rows_by_key("period_type", named=True)
+    assert (found["1y"][0]["costs_base"], found["1y"][0]["average_value_base"]) == (4.0, 101.0)
+    assert found["all"][0]["costs_base"] is None

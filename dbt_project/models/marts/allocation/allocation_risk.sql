@@ -37,13 +37,9 @@ limits as (
 
 fees as (
 
-    select
-        portfolio_id,
-        sum(fees_base + trade_fees_base) as fees_base,
-        avg(value_base) as average_value_base
-    from {{ ref('int_all_days') }}
-    where valuation_date > {{ run_as_of_date() }} - 365
-    group by portfolio_id
+    select portfolio_id, costs_base, average_value_base
+    from {{ source('measures', 'performance') }}
+    where period_type = '1y'
 
 ),
 
@@ -87,7 +83,7 @@ metrics as (
     from assets group by portfolio_id
     union all
     select
-        portfolio_id, 'fee_ratio', case when average_value_base > 0.01 then fees_base / average_value_base end,
+        portfolio_id, 'fee_ratio', case when average_value_base > 0.01 then costs_base / average_value_base end,
         0.01, 0.05, 'fees of the last year over its average value'
     from fees
 

@@ -1,5 +1,4 @@
 -- Why each portfolio did better or worse than its benchmark over each standard period, by class of assets.
-{{ config(indexes=[{'columns': ['portfolio_id', 'period_type', 'asset_class'], 'unique': true}]) }}
 select
     measures.portfolio_id,
     portfolios.user_id,

@@ -1,5 +1,4 @@
 -- Each portfolio against its benchmark, the equal weight of what it held, and the same user's other portfolios, by period.
-{{ config(indexes=[{'columns': ['portfolio_id', 'other_id', 'period_type'], 'unique': true}]) }}
 select
     measures.portfolio_id,
     portfolios.user_id,

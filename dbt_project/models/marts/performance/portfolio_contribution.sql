@@ -1,5 +1,4 @@
 -- What each instrument gave to a portfolio's return over each standard period; it adds up to the TWR and to the gain.
-{{ config(indexes=[{'columns': ['portfolio_id', 'period_type', 'instrument_id'], 'unique': true}]) }}
 select
     measures.portfolio_id,
     portfolios.user_id,

@@ -7,8 +7,11 @@ select
     registered.cost_basis,
     registered.cash as cash_mode,
     registered.benchmark,
-    case when scope.portfolio_id is not null then firsts.inception_date else published.inception_date end
-        as inception_date,
+    -- a published first day stands unless the run computes it again
+    case
+        when scope.portfolio_id is null or published.inception_date < scope.from_date then published.inception_date
+        else firsts.inception_date
+    end as inception_date,
     registered.is_active,
     held.portfolio_id is not null as is_held,
     held.reason as held_reason,
@@ -23,6 +26,6 @@ left join history.portfolios as published
     on registered.id = published.portfolio_id and published.published_to is null
 left join (
     select portfolio_id, min(valuation_date) as inception_date
-    from {{ ref('int_all_days') }}
+    from {{ ref('portfolio_daily') }}
     group by portfolio_id
 ) as firsts on registered.id = firsts.portfolio_id

@@ -2,6 +2,24 @@
 -- somebody asked for one).
 with
 
+-- the first computed day changes from the published one before it
+days as (
+
+    select
+        portfolio_id, user_id, valuation_date, value_base, usd_rate, instruments_held, chains_held, coverage_ratio,
+        is_complete, true as is_computed
+    from {{ ref('portfolio_daily') }}
+    union all
+    select
+        published.portfolio_id, published.user_id, published.valuation_date, published.value_base,
+        published.usd_rate, published.instruments_held, published.chains_held, published.coverage_ratio,
+        published.is_complete, false as is_computed
+    from {{ ref('int_published_days') }} as published
+    inner join {{ source('ops', 'run_scope') }} as scope
+        on published.portfolio_id = scope.portfolio_id and published.valuation_date = scope.from_date - 1
+
+),
+
 valued as (
 
     select
@@ -16,11 +34,8 @@ valued as (
         lag(days.value_base * days.usd_rate) over (
             partition by days.portfolio_id order by days.valuation_date
         ) as value_before_usd,
-        coalesce(days.valuation_date >= scope.from_date, true) as is_computed
-    from {{ ref('int_all_days') }} as days
-    inner join {{ source('ops', 'run_scope') }} as scope on days.portfolio_id = scope.portfolio_id
-    -- the first computed day changes from the one before it
-    where scope.from_date is null or days.valuation_date >= scope.from_date - 1
+        days.is_computed
+    from days
 
 ),
 
