@@ -15,6 +15,7 @@ from orchestration.command_options import InputsOption
 from orchestration.command_options import fail as _fail
 from orchestration.command_options import inputs_folder as _inputs
 from orchestration.command_options import open_settings as _settings
+from orchestration.demo_chains_command import demo_chains
 from orchestration.embedded_postgres import database_url, ensure_running, reader_url, stop
 from orchestration.embedded_postgres import status as server_status
 from orchestration.export_commands import export
@@ -31,6 +32,7 @@ app.add_typer(export, name="export")
 app.command("import")(import_files)
 app.command("chains")(list_chains)
 app.command("snapshot")(take_snapshot)
+app.command("demo-chains")(demo_chains)
 
 UrlOption = Annotated[str | None, typer.Option(help="PostgreSQL >= 15; default HOLDFAST_DATABASE_URL, else embedded.")]
 
