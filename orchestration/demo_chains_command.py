@@ -2,8 +2,8 @@
 
 Belongs here: nodes, inputs, environment and home of the demo. Must not be here: what is on the chains
 (assets/wallets/demo), what is printed of the outcome (demo_chains_report). The demo has a home and a server of its
-own: neither the owner's data nor the owner's endpoints are touched, and nothing is asked over the network but npm, once,
-for the node's program.
+own: neither the owner's data nor the owner's endpoints are touched, and nothing is asked over the network but npm,
+once, for the node's program.
 """
 
 from __future__ import annotations
@@ -47,34 +47,40 @@ HomeOption = Annotated[
 def demo_chains(count: ChainsOption = _ALL, home: HomeOption = None) -> None:
     """Read wallets from 25 local chains with made-up balances, one chain dead: what a run does, and how it looks."""
     from assets.wallets.demo.local_nodes import EvmNodes
-    from assets.wallets.demo.node_program import NotAvailableError, find_anvil
     from assets.wallets.demo.treasury import treasury_wallets
 
     began = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
-    cache = load_settings().home / "cache"
-    try:
-        program = find_anvil(cache)
-    except NotAvailableError as error:
-        fail(
-            f"no EVM node for the demo: {error}. Install npm, or allow pip to bring one, and try again; or put the "
-            f"program anvil into {cache} as the folder of this version there says."
-        )
     wallets = dict(list(treasury_wallets().items())[:count])
-    _print_greeting(list(wallets))
-    with _own_home(home) as folder, EvmNodes(program) as nodes:
-        balances, endpoints = _start_chains(nodes, wallets)
-        print(f"{len(endpoints)} chains up, {len(balances)} made-up balances on them\n", flush=True)
-        inputs = _write_inputs(folder / "inputs", wallets)
-        _set_environment(folder, endpoints)
-        code = _run(inputs, balances)
+    with _own_home(home) as folder:
+        program = _node_program()
+        _print_greeting(list(wallets))
+        with EvmNodes(program) as nodes:
+            balances, endpoints = _start_chains(nodes, wallets)
+            print(f"{len(endpoints) - 1} chains up, {len(balances)} made-up balances on them\n", flush=True)
+            inputs = _write_inputs(folder / "inputs", wallets)
+            _set_environment(folder, endpoints)
+            code = _run(inputs, balances, endpoints)
         if home is not None:
             print(f"\nKept in {folder}: HOLDFAST_HOME={folder} .venv/bin/holdfast db url")
     print(f"All nodes are stopped. {time.monotonic() - began:.0f} s")
     raise typer.Exit(code)
 
 
-def _run(inputs: Path, balances: Sequence[MadeUpBalance]) -> int:
+def _node_program() -> Path:
+    """Anvil from a cache in the owner's home, where it stays: fetching takes seconds."""
+    from assets.wallets.demo.node_program import VERSION, NotAvailableError, anvil_in, find_anvil
+
+    cache = load_settings().home / "cache"
+    if not anvil_in(cache).is_file():
+        print(f"Fetching anvil {VERSION}, the program of a local chain, from npm: once, into {cache}", flush=True)
+    try:
+        return find_anvil(cache)
+    except NotAvailableError as error:
+        fail(f"no local chains: {error}. Install npm or go online and try again, or put anvil at {anvil_in(cache)}")
+
+
+def _run(inputs: Path, balances: Sequence[MadeUpBalance], endpoints: dict[str, list[str]]) -> int:
     from assets.warehouse.database import connect
     from orchestration.demo_chains_report import print_report
     from orchestration.embedded_postgres import database_url
@@ -88,13 +94,13 @@ def _run(inputs: Path, balances: Sequence[MadeUpBalance]) -> int:
     if outcome.exit_code:
         return outcome.exit_code
     with connect(url) as conn:
-        return 0 if print_report(conn, PORTFOLIO, balances) else 1
+        return 0 if print_report(conn, PORTFOLIO, balances, endpoints) else 1
 
 
 def _print_greeting(slugs: Sequence[str]) -> None:
     print(
-        f"Starts {len(slugs)} chains on this machine, each with its real id, Multicall3 and a few real token addresses,\n"
-        "and reads the treasury wallets of the Aave DAO from them, as a run does from the real ones.\n\n"
+        f"Starts {len(slugs)} chains on this machine, each with its real id, Multicall3 and real token addresses, and\n"
+        "reads the treasury wallets of the Aave DAO from them, as a run does from the real ones.\n\n"
         "  EVERY BALANCE IS MADE UP. The addresses are real and public; what they really hold is not shown here.\n"
         "  Prices are real closes of 2021-07-06, the last in the bundled data: values are marked stale.\n"
         f"  Meant to go wrong: the only endpoint of {slugs[_DEAD]} is dead, the first one of {slugs[_LAGGING]} is "
@@ -149,7 +155,7 @@ def _start_chains(
         endpoints[slug] = []
         for options in begun:
             node = nodes.start(chain_id, *options, multicall3=multicall3)
-            put_on(node, balances)
+            put_on(node, slug, balances)
             endpoints[slug].append(node.url)
         held += balances
     return held, endpoints

@@ -5,13 +5,14 @@ Belongs here: queries for that and their tables. Must not be here: the demo itse
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
+from assets.network.endpoints import endpoints_of
 from assets.warehouse.database import Connection
 
 if TYPE_CHECKING:
@@ -19,13 +20,22 @@ if TYPE_CHECKING:
 
 #: Rows of the table of holdings; the rest is counted.
 _SHOWN = 15
-_PROBLEM_CHARACTERS = 60
+_PROBLEM_CHARACTERS = 160
 
 
-def print_report(conn: Connection, portfolio: str, balances: Sequence[MadeUpBalance]) -> bool:
-    """Print it; the answer tells whether all that was put on living chains was read, to the last unit."""
+def print_report(
+    conn: Connection, portfolio: str, balances: Sequence[MadeUpBalance], endpoints: Mapping[str, Sequence[str]]
+) -> bool:
+    """Print it; the answer tells whether all that was put on living chains was read, to the last unit.
+
+    Args:
+        conn: of the demo's own database.
+        portfolio: the one of the demo.
+        balances: what was put on the chains.
+        endpoints: addresses by chain, in the order in which they are asked.
+    """
     console = Console(width=None if Console().is_terminal else 150, highlight=False)
-    console.print(_chains(conn))
+    console.print(_chains(conn, endpoints))
     console.print(_holdings(conn, portfolio))
     for line in _totals(conn, portfolio):
         console.print(line)
@@ -44,20 +54,23 @@ def print_report(conn: Connection, portfolio: str, balances: Sequence[MadeUpBala
     return not wrong
 
 
-def _chains(conn: Connection) -> Table:
+def _chains(conn: Connection, endpoints: Mapping[str, Sequence[str]]) -> Table:
     table = Table(title="What the chains said", title_justify="left")
-    for heading in ("chain", "endpoint", "block", "ms", "requests", "read", "coverage", "problem"):
+    for heading in ("chain", "endpoint", "block", "ms", "requests", "read", "coverage", "remarks"):
         is_number = heading in {"block", "ms", "requests", "read", "coverage"}
-        table.add_column(heading, justify="right" if is_number else "left", no_wrap=heading != "problem")
-    for chain, endpoint, block, seconds, tries, read, asked, problem in conn.execute(
+        table.add_column(heading, justify="right" if is_number else "left", no_wrap=heading != "remarks")
+    rows = conn.execute(
         "select distinct on (chain) chain, endpoint, block_number, seconds, tries, cells_ok + cells_zero,"
         " cells_ok + cells_zero + cells_failed + cells_unsupported + cells_quarantined,"
         " concat_ws('; ', failure, problems)"
         " from raw.chain_reads order by chain, read_id desc"
-    ):
+    ).fetchall()
+    remarks = {row[0]: _remarks(row[1], row[7], endpoints.get(row[0], ())) for row in rows}
+    # what went wrong stands on top
+    for chain, endpoint, block, seconds, tries, read, asked, _ in sorted(rows, key=lambda row: not remarks[row[0]]):
         table.add_row(
             chain, endpoint or "-", "-" if block is None else f"{block:,}", f"{1000 * seconds:,.0f}", str(tries),
-            f"{read} of {asked}", f"{read / asked:.0%}" if asked else "-", _short(problem),
+            f"{read} of {asked}", f"{read / asked:.0%}" if asked else "-", remarks[chain],
         )  # fmt: skip
     return table
 
@@ -96,14 +109,23 @@ def _totals(conn: Connection, portfolio: str) -> list[str]:
         [portfolio],
     ).fetchone()
     coverage, is_complete = snapshot
+    warned = conn.execute(
+        "select check_name, count(*) from marts.data_quality where not passed and severity <> 'info'"
+        " group by check_name order by check_name"
+    )
     return [
         f"holdings: {held}, of which {valued} have a value ({_number(value)} USD together, of made-up balances),"
-        f" {unpriced} no price, {unread} no balance",
+        f" {unpriced} no price (unknown, not 0), {unread} no balance",
         f"chains read: {coverage:.0%}; the portfolio is {'complete' if is_complete else 'marked incomplete'}",
+        "checks that warned: " + ", ".join(f"{name} {count}" for name, count in warned),
     ]
 
 
-def _short(text: str) -> str:
+def _remarks(endpoint: str | None, problem: str, urls: Sequence[str]) -> str:
+    labels = [one.label for one in endpoints_of(urls)]
+    place = labels.index(endpoint) if endpoint in labels else 0
+    passed_over = f"answered by endpoint {place + 1}; passed over: {', '.join(labels[:place])}" if place else ""
+    text = "; ".join(filter(None, (passed_over, problem)))
     return text if len(text) <= _PROBLEM_CHARACTERS else text[: _PROBLEM_CHARACTERS - 1] + "…"
 
 

@@ -30,7 +30,7 @@ def test_the_worked_example_runs_as_written(database_url: str, tmp_path: Path) -
 
 
 def test_every_command_that_the_readme_lists_exists(tmp_path: Path) -> None:
-    listed = set(re.findall(r"^\| `holdfast (\w+(?: url)?)", README, flags=re.MULTILINE))
+    listed = set(re.findall(r"^\| `holdfast ([\w-]+(?: url)?)", README, flags=re.MULTILINE))
     assert {"run", "validate", "up", "down", "status", "report", "db url", "prepare"} <= listed
     for command in listed:
         shown = holdfast(*command.split(), "--help", home=tmp_path / "home")

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -71,7 +71,11 @@ class EvmNode:
 
     def set_code(self, address: str, code: bytes) -> None:
         """Put runtime code at an address."""
-        self.rpc("anvil_setCode", address, "0x" + code.hex())
+        self.set_codes({address: code})
+
+    def set_codes(self, codes: Mapping[str, bytes]) -> None:
+        """Put runtime code at addresses."""
+        self.batch([("anvil_setCode", (address, "0x" + code.hex())) for address, code in codes.items()])
 
     def set_balance(self, wallet: str, wei: int) -> None:
         """Give a wallet this much of the native coin."""
@@ -120,9 +124,7 @@ class EvmNodes:
 
 
 @contextmanager
-def running_node(
-    program: Path, chain_id: int, *options: str, multicall3: str | None = MULTICALL3
-) -> Iterator[EvmNode]:
+def running_node(program: Path, chain_id: int, *options: str, multicall3: str | None = MULTICALL3) -> Iterator[EvmNode]:
     """One node, as `EvmNodes.start` gives it, stopped at the end of the block."""
     with tempfile.TemporaryDirectory(prefix="holdfast-evm-") as folder:
         log = Path(folder, "log")

