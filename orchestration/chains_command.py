@@ -15,6 +15,7 @@ from orchestration.settings import load_settings
 
 if TYPE_CHECKING:
     from assets.registry.chains import Chain
+    from assets.registry.other_chains import OtherChain
     from orchestration.settings import Settings
 
 _HEADINGS = {
@@ -30,11 +31,13 @@ def list_chains(
 ) -> None:
     """The known chains: slug, CAIP-2 id, native coin, endpoints (own and public), whether Multicall3 is listed."""
     from assets.registry.chains import chains
+    from assets.registry.other_chains import other_chains
 
     settings = load_settings()
     for name in settings.unrecognised:
         print(f"  {name} is no setting of Holdfast; is it mistyped?", file=sys.stderr)
     listed = [_described(chain, settings) for chain in chains().values() if all_ or chain.is_mainnet]
+    listed += [_described(chain, settings) for chain in other_chains().values()]
     if json_:
         print(json.dumps(listed, indent=1))
         return
@@ -43,10 +46,13 @@ def list_chains(
     print(f"{len(listed)} chains, {unreachable} without any endpoint; HOLDFAST_RPC_<CHAIN> adds your own")
 
 
-def _described(chain: Chain, settings: Settings) -> dict[str, Any]:
+def _described(chain: Chain | OtherChain, settings: Settings) -> dict[str, Any]:
+    from assets.registry.chains import Chain
     from assets.wallets.endpoints import chain_endpoints
 
-    endpoints = chain_endpoints(chain, settings.rpc_endpoints, is_public_asked=settings.is_rpc_public)
+    endpoints = chain_endpoints(
+        chain, settings.rpc_endpoints, is_public_asked=settings.is_rpc_public, instead=settings.endpoints
+    )
     own = len(set(settings.rpc_endpoints.get(chain.slug, ())))
     return {
         "chain": chain.slug,
@@ -54,11 +60,11 @@ def _described(chain: Chain, settings: Settings) -> dict[str, Any]:
         "name": chain.name,
         "native_symbol": chain.native_symbol,
         "native_decimals": chain.native_decimals,
-        "is_mainnet": chain.is_mainnet,
+        "is_mainnet": chain.is_mainnet if isinstance(chain, Chain) else True,
         "own_endpoints": own,
         "public_endpoints": len(endpoints) - own,
         "endpoints": [endpoint.label for endpoint in endpoints],
-        "has_multicall3": chain.multicall3_address is not None,
+        "has_multicall3": isinstance(chain, Chain) and chain.multicall3_address is not None,
         "variable": f"HOLDFAST_RPC_{chain.variable}",
     }
 

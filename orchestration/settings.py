@@ -136,8 +136,10 @@ def _rpc_slugs(values: Mapping[str, str]) -> dict[str, str]:
     if not names:
         return {}
     from assets.registry.chains import chains
+    from assets.registry.other_chains import other_chains
 
     slugs = {f"RPC_{chain.variable}": slug for slug, chain in chains().items()}
+    slugs |= {f"RPC_{other.variable}": slug for slug, other in other_chains().items()}
     return {name: slugs[name] for name in names if name in slugs}
 
 

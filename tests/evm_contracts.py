@@ -10,8 +10,12 @@ from collections.abc import Mapping
 from assets.wallets import codec
 
 BALANCE_OF = bytes.fromhex("70a08231")
+TRANSFER = bytes.fromhex("a9059cbb")  # transfer(address,uint256)
+CLAIM = bytes.fromhex("23b872dd")  # transferFrom(address,address,uint256), of contracts that only claim
+_TRANSFER_EVENT = 0xDDF252AD1BE2C89B69C2B068FC378DAA952BA7F163C4A11628F55A4DF523B3EF
 
 _OPCODES = {
+    "ADD": 0x01, "SUB": 0x03, "CALLER": 0x33, "SSTORE": 0x55, "LOG3": 0xA3, "LOG4": 0xA4,
     "STOP": 0x00, "EQ": 0x14, "SHR": 0x1C, "CALLDATALOAD": 0x35, "MSTORE": 0x52, "SLOAD": 0x54, "JUMP": 0x56,
     "JUMPI": 0x57, "JUMPDEST": 0x5B, "PUSH0": 0x5F, "DUP1": 0x80, "RETURN": 0xF3, "REVERT": 0xFD,
 }  # fmt: skip
@@ -31,6 +35,22 @@ RETURNS_31_BYTES = "4 CALLDATALOAD SLOAD  PUSH0 MSTORE  31 PUSH0 RETURN"
 #: Success and no bytes, as an address without code.
 RETURNS_NOTHING = "STOP"
 
+# -- bodies of functions that log
+
+#: Moves the balance of the caller and tells it; nothing is checked.
+MOVES = f"""
+    36 CALLDATALOAD CALLER SLOAD SUB CALLER SSTORE
+    36 CALLDATALOAD 4 CALLDATALOAD SLOAD ADD 4 CALLDATALOAD SSTORE
+    36 CALLDATALOAD PUSH0 MSTORE  4 CALLDATALOAD CALLER {_TRANSFER_EVENT} 32 PUSH0 LOG3
+    1 PUSH0 MSTORE  32 PUSH0 RETURN
+"""
+#: Tells that the first argument sent the third to the second, and moves nothing.
+CLAIMS = f"68 CALLDATALOAD PUSH0 MSTORE  36 CALLDATALOAD 4 CALLDATALOAD {_TRANSFER_EVENT} 32 PUSH0 LOG3 STOP"
+#: The same with 31 bytes of data, which no ERC-20 has.
+CLAIMS_BADLY = CLAIMS.replace("32 PUSH0 LOG3", "31 PUSH0 LOG3")
+#: The same as an ERC-721 has it: the third argument is the token's number, and there is no data.
+CLAIMS_ERC721 = f"68 CALLDATALOAD 36 CALLDATALOAD 4 CALLDATALOAD {_TRANSFER_EVENT} PUSH0 PUSH0 LOG4 STOP"
+
 
 def token(
     *,
@@ -38,6 +58,7 @@ def token(
     symbol: str | bytes = "TKN",
     name: str | bytes = "Token",
     balance_of: str = FROM_STORAGE,
+    more: Mapping[bytes, str] | None = None,
 ) -> bytes:
     """Runtime code of a token.
 
@@ -46,11 +67,12 @@ def token(
         symbol: text for an ABI string, bytes for a bytes32.
         name: the same.
         balance_of: assembly of `balanceOf(address)`.
+        more: further functions: assembly by selector.
     """
     functions = {BALANCE_OF: balance_of, codec.SYMBOL: _returns(_text(symbol)), codec.NAME: _returns(_text(name))}
     if decimals is not None:
         functions[codec.DECIMALS] = _returns(codec.encode_uint256(decimals))
-    return contract(functions)
+    return contract({**functions, **(more or {})})
 
 
 def contract(functions: Mapping[bytes, str]) -> bytes:

@@ -115,8 +115,8 @@ class Rule:
 
 # Order matters. A revert reason is the contract's text, so an attacker's: it is recognised before any other phrase.
 # Sources: [erpc] erpc/erpc architecture/evm/error_normalizer.go and util.go (IsMissingDataError); [alloy]
-# alloy-rs/alloy json-rpc ErrorPayload::is_retry_err; [1474] EIP-1474; [ankr] [blockvision] [quicknode] [binance]
-# their error references.
+# alloy-rs/alloy json-rpc ErrorPayload::is_retry_err; [1474] EIP-1474; [agave] anza-xyz/agave
+# rpc-client-api/src/custom_error.rs; [ankr] [blockvision] [quicknode] [binance] their error references.
 RULES: tuple[Rule, ...] = (
     # found by ourselves while reading an answer (http.py)
     Rule(Kind.TOO_BIG, exceptions=("ResponseTooBigError",)),
@@ -146,12 +146,15 @@ RULES: tuple[Rule, ...] = (
     )),
     # a full node keeps the state of 128 blocks (go-ethereum#20874); behind a load balancer the next node has not
     # seen the block yet (MetaMask/metamask-extension#7234); "beyond current head" is geth's eth_getLogs; anvil:
-    # BlockOutOfRangeError
+    # BlockOutOfRangeError. From "node is behind" on: Solana's -32016, -32005, -32004, -32014, -32001, -32007 [agave],
+    # told by their words, because EIP-1474 gives two of the codes another meaning
     Rule(Kind.NODE_LAG, texts=(
         "header not found", "header for hash not found", "missing trie node", "unknown block", "block not found",
         "could not find block", "block is out of range", "blockoutofrange", "beyond current head",
         "historical state", "state is not available", "state not available", "height is not available",
         "cannot query unfinalized", "pruned", "resource not found", "not synced", "still syncing",
+        "node is behind", "node is unhealthy", "minimum context slot", "block not available for slot",
+        "block status not yet available", "cleaned up, does not exist on node", "was skipped, or missing",
     )),
     # "up to a 2K block range" (Alchemy), "query returned more than 10000 results" (Infura, also -32005), "batch too
     # large" and "response too large" (geth), "specify less number of address" [erpc]. Gas caps of eth_call differ
@@ -174,6 +177,7 @@ RULES: tuple[Rule, ...] = (
     Rule(Kind.PERMANENT, texts=(
         "method not found", "method not supported", "unsupported method", "does not exist/is not",
         "method is not whitelisted", "not included in your current plan", "on freetier",
+        "excluded from account secondary indexes",  # [agave] -32010
     )),
     # geth "execution aborted (timeout = 5s)"; Go's "context deadline exceeded"; web servers
     Rule(Kind.TIMEOUT, texts=(

@@ -272,8 +272,8 @@ def _units(value: Decimal | None) -> str | None:
 def _symbol(instrument_id: str) -> str:
     """A readable end of an id: SPY of etf:SPY; a long chain id is cut in the middle."""
     kind, colon, rest = instrument_id.partition(":")
-    text = rest if colon and kind != "eip155" else instrument_id.rpartition("/")[2]
-    text = {"slip44:60": "native coin"}.get(text, text)
+    text = rest if colon and kind not in ("eip155", "bip122", "solana") else instrument_id.rpartition("/")[2]
+    text = "native coin" if text.startswith("slip44:") else text
     return text if len(text) <= 14 else f"{text[:6]}…{text[-4:]}"
 
 

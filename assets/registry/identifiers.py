@@ -1,13 +1,14 @@
 """Identifiers: the grammar of instrument ids, currencies and EVM addresses.
 
 Belongs here: what an id may look like and its one normal form (`USD` → `fiat:USD`, addresses → EIP-55).
-Must not be here: what an instrument is worth, or whether it exists.
+Must not be here: what an instrument is worth, or whether it exists; addresses of other families (addresses.py).
 """
 
 import re
 from difflib import get_close_matches
 from functools import lru_cache
 
+from assets.registry.base58 import decode
 from assets.registry.secret_shapes import secret_kind
 
 INSTRUMENT_EXPECTED = (
@@ -37,6 +38,9 @@ _CAIP19 = re.compile(
     r"eip155:(?P<chain>[1-9][0-9]{0,18})/(?:(?P<coin>slip44:[0-9]+)|"
     r"(?P<standard>erc20|erc721|erc1155):(?P<address>0[xX][0-9a-fA-F]{40})(?:/(?P<token>[0-9]{1,78}))?)"
 )
+_BITCOIN_COIN = "bip122:000000000019d6689c085ae165831e93/slip44:0"
+_SOLANA = "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp"
+_SOLANA_COIN, _SOLANA_TOKEN = f"{_SOLANA}/slip44:501", f"{_SOLANA}/token:"
 
 
 class Refusal(ValueError):  # noqa: N818 -- not an error of the program: an answer to a value
@@ -87,6 +91,8 @@ def instrument_id(text: str) -> str:
         raise Refusal(INSTRUMENT_EXPECTED, "remove it")
     if kind == "eip155":
         return _on_chain(text)
+    if kind in ("bip122", "solana"):
+        return _on_other_chain(kind, text)
     if kind == "fiat" and rest in ISO_4217:
         return text
     if kind == "fiat":
@@ -100,7 +106,8 @@ def instrument_id(text: str) -> str:
         raise Refusal(INSTRUMENT_EXPECTED, remedy)
     if kind not in _KINDS:
         raise Refusal(
-            INSTRUMENT_EXPECTED, suggestion(kind, _KINDS) or f"the kind is one of {', '.join(_KINDS)}, eip155"
+            INSTRUMENT_EXPECTED,
+            suggestion(kind, _KINDS) or f"the kind is one of {', '.join(_KINDS)}, eip155, bip122, solana",
         )
     raise Refusal(INSTRUMENT_EXPECTED, "use letters, digits, dot, hyphen or underscore after the colon")
 
@@ -174,3 +181,20 @@ def _on_chain(text: str) -> str:
     if standard == "erc20" and token is not None:
         raise Refusal("an erc20 id without a token number", "leave out what follows the address")
     return f"eip155:{chain}/{standard}:{evm_address(match['address'])}" + (f"/{token}" if token else "")
+
+
+def _on_other_chain(kind: str, text: str) -> str:
+    """CAIP-19 on Bitcoin and Solana, main networks only."""
+    if kind == "bip122":
+        if text != _BITCOIN_COIN:
+            raise Refusal(_BITCOIN_COIN, "only the coin of Bitcoin's main network is known")
+        return text
+    if text == _SOLANA_COIN:
+        return text
+    try:
+        is_mint = text.startswith(_SOLANA_TOKEN) and len(decode(text.removeprefix(_SOLANA_TOKEN))) == 32
+    except ValueError:
+        is_mint = False
+    if not is_mint:
+        raise Refusal(f"{_SOLANA_COIN} or {_SOLANA_TOKEN}<mint>", "only Solana's main network is known: copy the mint")
+    return text

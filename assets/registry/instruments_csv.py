@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import polars as pl
 
-from assets.registry.chains import chains
 from assets.registry.csv_rules import (
     RATIO_PATTERN,
     Rule,
@@ -25,6 +24,7 @@ from assets.registry.csv_rules import (
 )
 from assets.registry.csv_text import LINE, Columns, read_csv_text
 from assets.registry.identifiers import Refusal, currency_id, evm_address, instrument_id, suggestion
+from assets.registry.other_chains import known_slugs
 from assets.registry.problems import FileProblems, Problem
 from assets.registry.references import TwiceRule
 
@@ -166,9 +166,9 @@ def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
 
 
 def _chain(text: str) -> str:
-    if text in chains():
+    if text in known_slugs():
         return text
-    near = suggestion(text, tuple(chains())) or "`holdfast chains` lists them"
+    near = suggestion(text, known_slugs()) or "`holdfast chains` lists them"
     raise Refusal("the slug of a known chain, such as ethereum or arbitrum", near)
 
 

@@ -7,9 +7,10 @@ Must not be here: the policy's own rules (policy_yaml), YAML itself (yaml_reader
 import re
 from decimal import Decimal
 
-from assets.registry.chains import chains, mainnets
-from assets.registry.identifiers import Refusal, evm_address, fiat_code, instrument_id, suggestion
+from assets.registry.addresses import Family, family_of, wallet_address
+from assets.registry.identifiers import Refusal, fiat_code, instrument_id, suggestion
 from assets.registry.model import Account, KnownPortfolios, Portfolio, PortfoliosFile, PriceSettings
+from assets.registry.other_chains import chains_of, family_of_chain, known_slugs
 from assets.registry.policy_yaml import read_policy
 from assets.registry.problems import Problem
 from assets.registry.yaml_reader import DECIMAL, Fields, Node, YamlReader
@@ -150,11 +151,12 @@ def _account(reader: YamlReader, node: Node) -> Account:
     for key in fields:
         if key not in ("id", "kind", *required, *optional):
             reader.problem(fields[key], f"no key {key} in an account of kind {kind}", f"remove {key}, or change kind")
+    address, chains = _wallet(reader, fields) if kind == "wallet" else (None, ())
     return Account(
         id=account_id,
         kind=kind,
-        address=reader.checked(fields.get("address"), "address", evm_address) if kind == "wallet" else None,
-        chains=_chains(reader, fields["chains"]) if kind == "wallet" and "chains" in fields else (),
+        address=address,
+        chains=chains,
         exchange=reader.matching(fields.get("exchange"), "exchange", _SLUG, "a ccxt id such as kraken"),
         broker=reader.matching(fields.get("broker"), "broker", _SLUG, "a name such as alpaca"),
         credentials_env=reader.matching(
@@ -166,6 +168,24 @@ def _account(reader: YamlReader, node: Node) -> Account:
     )
 
 
+def _wallet(reader: YamlReader, fields: Fields) -> tuple[str | None, tuple[str, ...]]:
+    """Address and chains, which must be of one family; `all` means the chains of the address's own."""
+    slugs = _chains(reader, fields["chains"]) if "chains" in fields else ()
+    families = dict.fromkeys(family_of_chain(slug) for slug in slugs if slug != "all")
+    if len(families) > 1:
+        reader.problem(
+            fields["chains"],
+            "chains on which one address can be",
+            f"{' and '.join(families)} addresses differ: make an account for each",
+            ", ".join(slugs),
+        )
+    family = next(iter(families)) if len(families) == 1 else None
+    address = reader.checked(fields.get("address"), "address", lambda text: wallet_address(text, family))
+    if slugs == ("all",):
+        return address, chains_of(family_of(address or "") or Family.EVM)
+    return address, slugs
+
+
 def _chains(reader: YamlReader, node: Node) -> tuple[str, ...]:
     nodes = reader.sequence(node, "chains", "name chains, or write [all]")
     slugs = [reader.checked(item, "a chain", _chain) or "" for item in nodes]
@@ -173,15 +193,15 @@ def _chains(reader: YamlReader, node: Node) -> tuple[str, ...]:
     if "all" in slugs:
         if len(slugs) > 1:
             reader.problem(node, "[all] alone, or a list of chains", "keep one of the two", "all")
-        return mainnets()
+        return ("all",)
     return tuple(slug for slug in slugs if slug)
 
 
 def _chain(text: str) -> str:
-    known = chains()
+    known = known_slugs()
     if text == "all" or text in known:
         return text
-    near = suggestion(text, tuple(known)) or "`holdfast chains` lists them"
+    near = suggestion(text, known) or "`holdfast chains` lists them"
     raise Refusal("the slug of a known chain, such as ethereum or arbitrum, or all", near)
 
 

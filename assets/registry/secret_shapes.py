@@ -16,10 +16,12 @@ _SHOWN_LENGTH = 80
 _KEY = r"(?:^|[^0-9A-Za-z])(?:0[xX])?(?:[0-9a-fA-F]{128}|[0-9a-fA-F]{64})(?:$|[^0-9A-Za-z])"
 _WIF = r"(?:^|[^0-9A-Za-z])[5KL][1-9A-HJ-NP-Za-km-z]{50,51}(?:$|[^0-9A-Za-z])"
 _EXTENDED_KEY = r"[xyztuv]prv[1-9A-HJ-NP-Za-km-z]{50,}"
+# 64 bytes in base58: a Solana key pair. A Solana signature, a transaction's id, has the same shape.
+_KEY_PAIR = r"(?:^|[^0-9A-Za-z])[1-9A-HJ-NP-Za-km-z]{86,88}(?:$|[^0-9A-Za-z])"
 _PEM = r"-----BEGIN [A-Z ]*PRIVATE KEY"
 _URL = r"[A-Za-z][A-Za-z0-9+.\-]*://[^/\s@]+@"
 
-KEY_PATTERN = f"{_KEY}|{_WIF}|{_EXTENDED_KEY}|{_PEM}"
+KEY_PATTERN = f"{_KEY}|{_WIF}|{_EXTENDED_KEY}|{_KEY_PAIR}|{_PEM}"
 URL_PATTERN = _URL
 # Polars' regex engine has no look-around; these patterns need none. Twelve words or more may be a seed phrase.
 MANY_WORDS_PATTERN = r"(?:[A-Za-z]{3,8}[\s,;]+){11}[A-Za-z]{3,8}"

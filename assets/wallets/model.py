@@ -27,7 +27,7 @@ class Kind(StrEnum):
     """What an asset is on its chain; decides which call reads it."""
 
     NATIVE = "native"
-    ERC20 = "erc20"
+    ERC20 = "erc20"  # also a token of Solana, by its mint
     ERC721 = "erc721"  # counts only: balanceOf
     ERC1155 = "erc1155"  # needs a token id
 
@@ -146,6 +146,7 @@ class ChainReport:
         asked_at: UTC.
         is_reorganised: the expected block is no longer on the chain.
         failure: kind and message when the chain as a whole failed; None otherwise.
+        found: more than zero though not asked for, where a chain tells all that a wallet holds (Solana).
     """
 
     chain: str
@@ -160,6 +161,7 @@ class ChainReport:
     is_reorganised: bool = False
     failure: str | None = None
     problems: tuple[str, ...] = field(default=())
+    found: tuple[Cell, ...] = ()
 
 
 class PinnedChain(Protocol):

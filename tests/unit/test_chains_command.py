@@ -31,14 +31,16 @@ def test_mainnets_are_listed_with_slug_id_coin_endpoints_and_multicall() -> None
     by_slug = {line[0]: line[1:] for line in lines}
     assert by_slug["ethereum"] == ["eip155:1", "ETH", "0", "4", "yes", "Ethereum"]
     assert by_slug["ancient8"] == ["eip155:888888888", "ETH", "0", "1", "no", "Ancient8"]
-    assert by_slug["397"][0] == "chains,"
+    assert by_slug["bitcoin"] == ["bip122:000000000019d6689c085ae165831e93", "BTC", "0", "2", "no", "Bitcoin"]
+    assert by_slug["solana"] == ["solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp", "SOL", "0", "1", "no", "Solana"]
+    assert by_slug["399"][0] == "chains,"
     assert "sepolia" not in by_slug
-    assert len(lines) == 1 + 397 + 1
+    assert len(lines) == 1 + 397 + 2 + 1
 
 
 def test_all_lists_test_networks_too() -> None:
     chains = json.loads(listed("--all", "--json").stdout)
-    assert len(chains) == 724
+    assert len(chains) == 724 + 2
     [sepolia] = [chain for chain in chains if chain["chain"] == "sepolia"]
     assert (sepolia["chain_caip2"], sepolia["is_mainnet"]) == ("eip155:11155111", False)
 
@@ -52,6 +54,20 @@ def test_own_endpoints_are_counted_and_never_shown() -> None:
     assert (ethereum["own_endpoints"], ethereum["public_endpoints"]) == (2, 0)
     assert ethereum["endpoints"] == ["….node.example", "b.example"]
     assert ethereum["variable"] == "HOLDFAST_RPC_ETHEREUM"
+
+
+def test_endpoints_of_the_other_families_are_set_in_both_ways() -> None:
+    shown = listed(
+        "--json",
+        HOLDFAST_RPC_BITCOIN="https://own.example/hunter2",
+        HOLDFAST_ENDPOINT_ESPLORA="http://127.0.0.1:8999/",
+        HOLDFAST_RPC_PUBLIC="0",
+    )
+    bitcoin, solana = json.loads(shown.stdout)[-2:]
+    assert (bitcoin["endpoints"], bitcoin["variable"]) == (["own.example", "127.0.0.1:8999"], "HOLDFAST_RPC_BITCOIN")
+    assert (bitcoin["native_decimals"], solana["native_decimals"]) == (8, 9)
+    assert solana["endpoints"] == []
+    assert "hunter2" not in shown.output
 
 
 def test_a_public_endpoint_that_is_named_as_own_is_counted_once() -> None:

@@ -70,6 +70,12 @@ def test_endpoints_are_keyed_by_the_slug_of_their_chain() -> None:
     assert settings.unrecognised == ("HOLDFAST_RPC_ETHERUM",)
 
 
+def test_endpoints_of_chains_that_are_not_evm() -> None:
+    settings = load_settings({"HOLDFAST_RPC_BITCOIN": "https://a/api", "HOLDFAST_RPC_SOLANA": "https://b https://c"})
+    assert settings.rpc_endpoints == {"bitcoin": ("https://a/api",), "solana": ("https://b", "https://c")}
+    assert settings.unrecognised == ()
+
+
 def test_a_mistyped_variable_is_reported() -> None:
     assert load_settings({"HOLDFAST_DATABSE_URL": "postgresql://x"}).unrecognised == ("HOLDFAST_DATABSE_URL",)
 

@@ -9,10 +9,12 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assets.network.endpoints import endpoints_of
 from assets.network.errors import Failure, Kind, MalformedResponseError
-from assets.network.http import Http, Reply, Request, read_json
+from assets.network.http import Http, Reply, Request, _refuse_deep, read_json
 
 from .faulty_server import GOOD, faulty_server
 
@@ -44,6 +46,15 @@ def test_a_get_appends_its_path_and_keeps_the_query():
     result, server = asyncio.run(_send("good/v1/?key=k", request=Request(path="/address/bc1q")))
     assert isinstance(result, Reply)
     assert server.bodies == [b""]
+
+
+def test_text_is_given_as_it_is_without_the_space_around_it():
+    result, _ = asyncio.run(_send("html", request=Request(path="/blocks/tip/hash", is_text=True)))
+    assert isinstance(result, Reply)
+    assert result.value == "<html>Unauthorized</html>"
+    result, _ = asyncio.run(_send("latin", request=Request(is_text=True)))
+    assert isinstance(result, Failure)
+    assert result.kind is Kind.MALFORMED
 
 
 def test_user_and_password_of_an_address_are_sent_as_such():
@@ -250,3 +261,26 @@ def test_deep_nesting_is_refused_whatever_the_limit_of_recursion() -> None:
     assert read_json(b"[" * 100 + b"]" * 100)
     brackets_in_text = b'["' + b"[{" * 500 + b'\\""]'
     assert read_json(brackets_in_text) == ["[{" * 500 + '"']
+
+
+@given(st.text(alphabet='[]{}":,a\\', max_size=60), st.integers(0, 3))
+def test_depth_is_that_of_the_structure_whatever_stands_in_strings(text, opened):
+    """Beside a counter that walks letter by letter; only terminated strings, others are no JSON anyhow."""
+    body = ("[" * (99 + opened) + text).encode()
+    depth = deepest = 0
+    inside = escaped = False
+    for letter in body.decode():
+        if inside:
+            inside, escaped = escaped or letter != '"', letter == "\\" and not escaped
+        elif letter == '"':
+            inside = True
+        else:
+            depth += (letter in "[{") - (letter in "]}")
+            deepest = max(deepest, depth)
+    if inside:
+        return
+    if deepest > 100:
+        with pytest.raises(ValueError, match="too deep"):
+            _refuse_deep(body)
+    else:
+        _refuse_deep(body)

@@ -4,6 +4,9 @@ from assets.registry.chains import chains, mainnets, slug_of
 from assets.registry.identifiers import Refusal, currency_id, evm_address, fiat_code, instrument_id
 
 USDC = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
+BITCOIN = "bip122:000000000019d6689c085ae165831e93"
+SOLANA = "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp"
+MINT = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
 
 
 @pytest.mark.parametrize(
@@ -21,6 +24,9 @@ USDC = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
         (f"eip155:10/erc20:{USDC.lower()}", f"eip155:10/erc20:{USDC}"),
         (f"eip155:1/erc721:{USDC}/42", f"eip155:1/erc721:{USDC}/42"),
         (f"eip155:1/erc1155:{USDC}/7", f"eip155:1/erc1155:{USDC}/7"),
+        (f"{BITCOIN}/slip44:0", f"{BITCOIN}/slip44:0"),
+        (f"{SOLANA}/slip44:501", f"{SOLANA}/slip44:501"),
+        (f"{SOLANA}/token:{MINT}", f"{SOLANA}/token:{MINT}"),
     ],
 )
 def test_instrument_ids(text: str, normal: str) -> None:
@@ -31,7 +37,8 @@ def test_instrument_ids(text: str, normal: str) -> None:
     "text",
     ["BTC", "USD", "", "fiat:XYZ", "fiat:usd", "crypto:", "stock:AAPL", "custom:a b", "eip155:1", "eip155:1/slip44:0",
      "eip155:01/slip44:60", "eip155:1/erc20:0x12", f"eip155:1/erc20:{USDC}/1", f"eip155:1/erc20:{USDC[:-1]}9",
-     "equity:AAPL ", "custom:" + "a" * 64],
+     "equity:AAPL ", "custom:" + "a" * 64, "bip122:0/slip44:0", f"{BITCOIN}/slip44:60", f"{SOLANA}/slip44:60", SOLANA,
+     f"{SOLANA}/token:{MINT[2:]}", f"{SOLANA}/token:{MINT.replace('E', '0')}", f"{SOLANA}/token:", f"solana:x/token:{MINT}"],
 )  # fmt: skip
 def test_refused_instrument_ids(text: str) -> None:
     with pytest.raises(Refusal):

@@ -107,6 +107,28 @@ def test_all_chains_are_the_mainnets() -> None:
     assert "sepolia" not in wallet.chains
 
 
+BITCOIN = "bc1qvyq0cc6rahyvsazfdje0twl7ez82ndmuac2lhv"
+SOLANA = "7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosgAsU"
+
+
+@pytest.mark.parametrize(
+    ("address", "chains", "expected"),
+    [
+        (BITCOIN, "bitcoin", (BITCOIN, ("bitcoin",))),
+        (BITCOIN.upper(), "all", (BITCOIN, ("bitcoin",))),
+        ("36j4NfKv6Akva9amjWrLG6MuSQym1GuEmm", "bitcoin", ("36j4NfKv6Akva9amjWrLG6MuSQym1GuEmm", ("bitcoin",))),
+        (SOLANA, "solana", (SOLANA, ("solana",))),
+        (SOLANA, "all", (SOLANA, ("solana",))),
+    ],
+)
+def test_wallets_of_other_families(address: str, chains: str, expected: tuple[str, tuple[str, ...]]) -> None:
+    content, _, problems = read_portfolios(with_portfolio(wallet(f"address: '{address}', chains: [{chains}]")))
+    assert not problems
+    assert content is not None
+    [account] = content.portfolios[0].accounts
+    assert (account.address, account.chains) == expected
+
+
 def wallet(more: str) -> str:
     return f"accounts: [{{id: w, kind: wallet, {more}}}]"
 
@@ -145,6 +167,12 @@ def wallet(more: str) -> str:
         (wallet(f"address: '{ADDRESS[:-1]}9', chains: [ethereum]"), "6:47", "EIP-55"),
         (wallet(f"address: '{ADDRESS}', chains: [etherum]"), "6:102", "did you mean ethereum?"),
         (wallet(f"address: '{ADDRESS}', chains: [all, base]"), "6:101", "[all] alone"),
+        (wallet(f"address: '{BITCOIN}', chains: [ethereum]"), "6:47", "this is a Bitcoin address"),
+        (wallet(f"address: '{ADDRESS}', chains: [bitcoin]"), "6:47", "a Bitcoin address, because chains names"),
+        (wallet(f"address: '{SOLANA}', chains: [bitcoin]"), "6:47", "this is a Solana address"),
+        (wallet(f"address: '{BITCOIN[:-1]}w', chains: [bitcoin]"), "6:47", "checksum that does not hold"),
+        (wallet(f"address: '{ADDRESS}', chains: [ethereum, bitcoin]"), "6:101", "an account for each"),
+        (wallet("address: 'vitalik.eth', chains: [all]"), "6:47", "of Bitcoin (bc1…, 1…, 3…) or of Solana"),
         ("policy: {objective: risk_parity}", "7:25", "risk_parity is not available yet"),
         ("policy: {objective: herc}", "7:25", "herc is not available yet"),
         ("policy: {objective: max_sharp}", "7:25", "did you mean max_sharpe?"),

@@ -21,6 +21,8 @@ SEED = "legal winner thank year wave sausage worth useful legal winner thank yel
         (KEY * 2, "private key"),
         ("5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ", "private key"),
         (EXTENDED, "private key"),
+        ("5" * 87, "private key"),
+        ("7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosgAsU", None),
         ("-----BEGIN EC PRIVATE KEY-----", "private key"),
         (SEED, "seed phrase"),
         (SEED.upper(), "seed phrase"),

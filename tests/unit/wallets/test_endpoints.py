@@ -1,6 +1,7 @@
 """Endpoints of a chain: the owner's own first, the public ones after, none twice."""
 
 from assets.registry.chains import chains
+from assets.registry.other_chains import other_chains
 from assets.wallets.endpoints import chain_endpoints
 
 ETHEREUM = chains()["ethereum"]
@@ -26,3 +27,15 @@ def test_public_endpoints_can_be_left_out() -> None:
 def test_every_public_endpoint_of_the_list_can_be_asked() -> None:
     for chain in chains().values():
         assert len(chain_endpoints(chain, {}, is_public_asked=True)) == len(chain.public_urls)
+
+
+def test_a_replacement_keeps_the_path_and_is_asked_also_when_public_ones_are_not() -> None:
+    bitcoin, solana = other_chains()["bitcoin"], other_chains()["solana"]
+    instead = {"esplora": "http://127.0.0.1:8999", "binance": "http://127.0.0.1:1"}
+    for is_public_asked in (True, False):
+        found = chain_endpoints(bitcoin, {}, is_public_asked=is_public_asked, instead=instead)
+        assert [endpoint.url for endpoint in found] == ["http://127.0.0.1:8999/api"]
+    assert len(chain_endpoints(bitcoin, {}, is_public_asked=True)) == 2
+    assert [endpoint.url for endpoint in chain_endpoints(solana, {}, is_public_asked=True, instead=instead)] == [
+        "https://api.mainnet-beta.solana.com"
+    ]
