@@ -124,25 +124,34 @@ class Chains:
         return self._settings.sources is None or "chains" in self._settings.sources
 
     def read(self, requests: Sequence[ChainRequest], declared: Mapping[str, Sequence[Declared]]) -> list[ChainReport]:
-        """Ask them; a chain that fails says so in its report. A chain that nothing here can read is left out.
+        """Ask them; a chain that fails says so in its report.
 
         Args:
             requests: one for each chain.
             declared: by chain, what owners declared: positions are read of it too.
         """
-        from assets.registry.chains import chains
+        from assets.registry.other_chains import known_chain
         from assets.wallets.endpoints import chain_endpoints
         from assets.wallets.engine import read
+        from assets.wallets.other_readers import other_readers
         from assets.wallets.positions.readers import position_readers
 
-        asked = [request for request in requests if request.chain in chains()]
-        own, is_public = self._settings.rpc_endpoints, self._settings.is_rpc_public
-        endpoints = {r.chain: chain_endpoints(chains()[r.chain], own, is_public_asked=is_public) for r in asked}
+        settings = self._settings
+        endpoints = {
+            request.chain: chain_endpoints(
+                known_chain(request.chain),
+                settings.rpc_endpoints,
+                is_public_asked=settings.is_rpc_public,
+                instead=settings.endpoints,
+            )
+            for request in requests
+        }
         return read(
-            asked,
+            requests,
             endpoints,
-            max_head_age_seconds=self._settings.max_head_age_seconds,
+            max_head_age_seconds=settings.max_head_age_seconds,
             position_readers=lambda slug: position_readers(slug, declared.get(slug, ())),
+            other_readers=other_readers(settings.max_head_age_seconds),
         )
 
 
