@@ -127,7 +127,7 @@ class Chains:
         return self._settings.sources is None or "chains" in self._settings.sources
 
     def read(self, requests: Sequence[ChainRequest], declared: Mapping[str, Sequence[Declared]]) -> list[ChainReport]:
-        """Ask them; a chain that fails says so in its report. A chain that nothing here can read is left out.
+        """Ask them; a chain that fails says so in its report.
 
         Args:
             requests: one for each chain.
@@ -142,17 +142,19 @@ class Chains:
         settings = self._settings
         endpoints = {
             request.chain: chain_endpoints(
-                chain, settings.rpc_endpoints, is_public_asked=settings.is_rpc_public, instead=settings.endpoints
+                known_chain(request.chain),
+                settings.rpc_endpoints,
+                is_public_asked=settings.is_rpc_public,
+                instead=settings.endpoints,
             )
             for request in requests
-            if (chain := known_chain(request.chain)) is not None
         }
         return read(
-            [request for request in requests if request.chain in endpoints],
+            requests,
             endpoints,
             max_head_age_seconds=settings.max_head_age_seconds,
-            other_readers=other_readers(settings.max_head_age_seconds),
             position_readers=lambda slug: position_readers(slug, declared.get(slug, ())),
+            other_readers=other_readers(settings.max_head_age_seconds),
         )
 
 

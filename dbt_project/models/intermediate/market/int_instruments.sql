@@ -122,7 +122,7 @@ described as (
         coalesce(custom.chain, known.chain, facts.chain, native.chain) as chain,
         coalesce(
             custom.address, known.address, facts.address,
-            substring(mentioned.instrument_id from '/(?:erc20|erc721|erc1155|token):([^/]+)')
+            substring(mentioned.instrument_id from '/(?:erc20|erc721|erc1155|token|comet|vesting):([^/]+)')
         ) as address,
         coalesce(
             custom.canonical_instrument, known.canonical_instrument, instances.declared_as, mentioned.instrument_id
