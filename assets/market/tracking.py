@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from assets.market import store
+from assets.market import jobs, needs, store
 from assets.market.candles import floor_to
 from assets.market.model import Instrument, MarketSource, Resolution, Window
 from assets.market.queue import NO_SOURCE, Candidate, Status, route
@@ -113,9 +113,9 @@ def track(
     """
     horizon = min(horizon or now, now)
     settings = store.read_price_settings(conn)
-    counts = store.write_needs(conn, settings.resolution, now, horizon - LOOKBACK, PAUSE_AFTER)
-    store.release_unreachable(conn, list(sources))
-    jobs, unroutable = [], []
+    counts = needs.write_needs(conn, settings.resolution, now, horizon - LOOKBACK, PAUSE_AFTER)
+    jobs.release_unreachable(conn, list(sources))
+    queued, unroutable = [], []
     for tracked in store.read_due(conn, now, NO_SOURCE):
         window = due_window(tracked, horizon)
         if window is None or window.start >= window.end:
@@ -123,13 +123,13 @@ def track(
         able = candidates(tracked.instrument, sources, settings.sources, tracked.resolution, now)
         source = route(able, window.start)
         if source is not None:
-            jobs.append(store.NewJob(tracked.instrument.id, source, tracked.resolution, window, Status.QUEUED))
+            queued.append(jobs.NewJob(tracked.instrument.id, source, tracked.resolution, window, Status.QUEUED))
         elif tracked.instrument.id not in _IMPLIED:
             unroutable.append(
-                store.NewJob(
+                jobs.NewJob(
                     tracked.instrument.id, None, tracked.resolution, window, Status.FAILED, NO_SOURCE_ERROR, NO_SOURCE
                 )
             )
-    store.write_jobs(conn, [*jobs, *unroutable], now, now + RETRY_FAILED)
-    store.delete_finished(conn, now - KEEP_FINISHED)
-    return TrackingResult(counts.added, counts.resumed, counts.paused, len(jobs), len(unroutable))
+    jobs.write_jobs(conn, [*queued, *unroutable], now, now + RETRY_FAILED)
+    jobs.delete_finished(conn, now - KEEP_FINISHED)
+    return TrackingResult(counts.added, counts.resumed, counts.paused, len(queued), len(unroutable))

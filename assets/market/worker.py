@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import TypeVar
 
-from assets.market import landing, store
+from assets.market import jobs, landing, store
 from assets.market.model import (
     Action,
     Bar,
@@ -141,7 +141,7 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*asked, return_exceptions=True)
             with self._conn.transaction():
-                store.release(self._conn, self._name)
+                jobs.release(self._conn, self._name)
         return worked
 
     async def refresh(self, seconds: float) -> Worked:
@@ -217,18 +217,18 @@ class Worker:
         claimed: list[tuple[Job, Instrument]] = []
         busy = [job.source for job in running]
         with self._conn.transaction():
-            if not self._holds_pipeline and not store.may_land(self._conn):
+            if not self._holds_pipeline and not jobs.may_land(self._conn):
                 return []  # a run is at work: what came now would have to wait for its end
             for name in self._sources:
                 free = self._lanes - busy.count(name)
                 if free > 0:
-                    claimed += store.claim(self._conn, self._name, name, free, self._lease)
+                    claimed += jobs.claim(self._conn, self._name, name, free, self._lease)
         return claimed
 
     def _wait_seconds(self) -> float | None:
         with self._conn.transaction():
-            due = store.next_try_in(self._conn, list(self._sources))
-            if due == 0.0 and not self._holds_pipeline and not store.may_land(self._conn):
+            due = jobs.next_try_in(self._conn, list(self._sources))
+            if due == 0.0 and not self._holds_pipeline and not jobs.may_land(self._conn):
                 return _WAIT_SECONDS
         return due
 
@@ -276,7 +276,7 @@ class Worker:
         now = self._now()
 
         def write() -> tuple[set[int], landing.Landed]:
-            own = store.advance(self._conn, self._name, steps, now + RETRY_FAILED)
+            own = jobs.advance(self._conn, self._name, steps, now + RETRY_FAILED)
             bars = [bar for one in answers if one.job.id in own and one.fetched for bar in one.fetched.rows]
             actions = [action for one in answers if one.job.id in own for action in one.actions]
             landed = landing.land(self._conn, _once(bars), actions, now, self._run_id)
@@ -301,9 +301,9 @@ class Worker:
         """Write in a transaction in which no run writes; leases are renewed while a run is waited for."""
         while True:
             with self._conn.transaction():
-                if self._holds_pipeline or store.may_land(self._conn):
+                if self._holds_pipeline or jobs.may_land(self._conn):
                     return write()
-                store.renew(self._conn, self._name, [job.id for job in running], self._lease)
+                jobs.renew(self._conn, self._name, [job.id for job in running], self._lease)
             await asyncio.sleep(_WAIT_SECONDS)
 
 
