@@ -178,15 +178,18 @@ class Worker:
                     name, prices, reports = await task
                     await self._land_prices(prices, reports, worked)
                     priced = {(price.instrument_id, price.currency) for price in prices}
-                    for symbol, instrument in turns[name].items():
-                        is_priced = any(
-                            one == symbol.instrument_id and symbol.currency in (None, currency)
-                            for one, currency in priced
-                        )
-                        able[instrument] = [] if is_priced else able[instrument][1:]
-                        if is_priced:
-                            with self._conn.transaction():
-                                store.note_refreshed(self._conn, [instrument], self._now())
+                    priced |= {(instrument, None) for instrument, _ in priced}
+                    found = [
+                        instrument
+                        for symbol, instrument in turns[name].items()
+                        if (symbol.instrument_id, symbol.currency) in priced
+                    ]
+                    for instrument in turns[name].values():
+                        able[instrument] = able[instrument][1:]
+                    for instrument in found:
+                        able[instrument] = []
+                    with self._conn.transaction():
+                        store.note_refreshed(self._conn, found, self._now())
             finally:
                 for task in tasks:
                     task.cancel()
