@@ -104,6 +104,7 @@ def land(
 
 
 def row_of(one: Observation, now: datetime) -> Sequence[Any]:
+    """An observation as it is stored, in the order of `COLUMNS`; what is no finite number becomes unknown."""
     if isinstance(one, Price):
         close = _finite(one.price)
         return (
@@ -132,7 +133,8 @@ _INCOMING = """
 create temporary table if not exists incoming_bars (
     instrument_id text not null, source text not null, resolution text not null, opened_at timestamptz not null,
     priced_at timestamptz not null, open numeric, high numeric, low numeric, close numeric, volume numeric,
-    currency text not null, is_time_told boolean not null, status text not null default 'accepted', reason text, is_known boolean default false,
+    currency text not null, is_time_told boolean not null, status text not null default 'accepted', reason text,
+    is_known boolean not null default false,
     number bigint generated always as identity
 ) on commit delete rows
 """

@@ -177,8 +177,9 @@ class Worker:
                 for task in asyncio.as_completed(tasks):
                     name, prices, reports = await task
                     await self._land_prices(prices, reports, worked)
-                    priced = {(price.instrument_id, price.currency) for price in prices}
-                    priced |= {(instrument, None) for instrument, _ in priced}
+                    priced: set[tuple[str, str | None]] = {(one.instrument_id, one.currency) for one in prices}
+                    # of some sources the answer tells the currency
+                    priced |= {(one.instrument_id, None) for one in prices}
                     found = [
                         instrument
                         for symbol, instrument in turns[name].items()
