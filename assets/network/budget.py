@@ -7,7 +7,7 @@ atomic. The clock is passed in: seconds that only grow, such as `time.monotonic`
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from assets.network.errors import Failure, Kind
@@ -154,12 +154,21 @@ class Host:
         return min(max(p95, shortest), longest)
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What one host allows: so many requests a second in the long run, so many at once."""
+
+    requests_per_second: float
+    burst: int
+
+
 class Hosts:
     """All hosts of a run, made when first asked for.
 
     Args:
         requests_per_second: long-run rate of each host.
         burst: how many requests may start at once at a host.
+        rates: of hosts that say what they allow; they come before the two above.
     """
 
     def __init__(
@@ -169,15 +178,17 @@ class Hosts:
         burst: int = DEFAULT_BURST,
         failures_to_open: int = 3,
         cool_down_seconds: float = 30.0,
+        rates: Mapping[str, Rate] | None = None,
     ) -> None:
-        self._clock, self._rate, self._burst = clock, requests_per_second, burst
+        self._clock, self._default, self._rates = clock, Rate(requests_per_second, burst), dict(rates or {})
         self._failures_to_open, self._cool_down = failures_to_open, cool_down_seconds
         self._hosts: dict[str, Host] = {}
 
     def of(self, host: str) -> Host:
         """The state of a host, by `Endpoint.host`."""
         if host not in self._hosts:
-            bucket = TokenBucket(self._clock, self._rate, self._burst)
+            rate = self._rates.get(host, self._default)
+            bucket = TokenBucket(self._clock, rate.requests_per_second, rate.burst)
             breaker = CircuitBreaker(self._clock, self._failures_to_open, self._cool_down)
             self._hosts[host] = Host(self._clock, bucket, breaker)
         return self._hosts[host]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from assets.network.endpoints import Endpoint
 from assets.network.errors import Failure, MalformedResponseError, ResponseTooBigError, classify
@@ -37,10 +37,12 @@ class Request:
     Attributes:
         body: JSON to be posted; None: a GET.
         path: appended to the path of the endpoint's address, for REST services; begins with `/`, has no query.
+        query: names and values, joined to the query of the endpoint's address.
     """
 
     body: bytes | None = field(default=None, repr=False)
     path: str = field(default="", repr=False)
+    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @classmethod
     def post(cls, payload: object) -> "Request":
@@ -93,10 +95,22 @@ class Http:
             await self._resolver.close()
 
     async def send(self, endpoint: Endpoint, request: Request, timeout_seconds: float) -> Reply | Failure:
-        """Ask one endpoint once.
+        """Ask one endpoint once for JSON.
 
-        The body decides what is JSON, not the content type: nodes answer with text/plain too. Redirects are not
-        followed: they would carry the request, and the key in it, to another host.
+        The body decides what is JSON, not the content type: nodes answer with text/plain too.
+        """
+        body = await self.fetch(endpoint, request, timeout_seconds)
+        if isinstance(body, Failure):
+            return body
+        try:
+            return Reply(read_json(body), len(body))
+        except MalformedResponseError as error:
+            return classify(error)
+
+    async def fetch(self, endpoint: Endpoint, request: Request, timeout_seconds: float) -> bytes | Failure:
+        """Ask one endpoint once, and take whatever a good status brings.
+
+        Redirects are not followed: they would carry the request, and the key in it, to another host.
         """
         import aiohttp
 
@@ -105,7 +119,7 @@ class Http:
         try:
             async with self._session.request(
                 "GET" if request.body is None else "POST",
-                _address(endpoint.url, request.path),
+                _address(endpoint.url, request),
                 data=request.body,
                 headers={} if request.body is None else {"Content-Type": "application/json"},
                 allow_redirects=False,
@@ -114,14 +128,10 @@ class Http:
                 if not 200 <= response.status < 300:
                     said = await _error_body(response)
                     return classify(said, response.status, response.headers, self._utc_now())
-                body = await self._body(response)
+                return await self._body(response)
         except aiohttp.ClientResponseError:  # raised only for what is no HTTP; the status in it is not the server's
             return classify(MalformedResponseError())
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError, ResponseTooBigError) as error:
-            return classify(error)
-        try:
-            return Reply(read_json(body), len(body))
-        except MalformedResponseError as error:
             return classify(error)
 
     async def _body(self, response: "aiohttp.ClientResponse") -> bytes:
@@ -135,8 +145,12 @@ class Http:
         return bytes(body)
 
 
-def read_json(body: bytes) -> object:
+def read_json(body: bytes, fraction: Callable[[str], object] = float) -> object:
     """Strict JSON in UTF-8: no NaN, no key twice in one object, nothing before or after.
+
+    Args:
+        body: the answer.
+        fraction: what a number with a point becomes; Decimal keeps its digits.
 
     Raises:
         MalformedResponseError: without any text of the body.
@@ -144,7 +158,7 @@ def read_json(body: bytes) -> object:
     try:
         text = body.decode("utf-8")
         _refuse_deep(text)
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+        return json.loads(text, parse_float=fraction, object_pairs_hook=_object, parse_constant=_no_constant)
     except (ValueError, RecursionError):  # cut off, HTML, another encoding, nested a thousand deep
         raise MalformedResponseError from None
 
@@ -174,9 +188,13 @@ def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is no JSON")
 
 
-def _address(url: str, path: str) -> str:
+def _address(url: str, request: Request) -> str:
+    if not request.path and not request.query:
+        return url
     parts = urlsplit(url)
-    return parts._replace(path=parts.path.rstrip("/") + path).geturl() if path else url
+    path = parts.path.rstrip("/") + request.path if request.path else parts.path
+    query = "&".join(part for part in (parts.query, urlencode(request.query)) if part)
+    return parts._replace(path=path, query=query).geturl()
 
 
 async def _error_body(response: "aiohttp.ClientResponse") -> "str | dict[str, object]":

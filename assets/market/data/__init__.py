@@ -1,0 +1,1 @@
+"""Reviewed data of this room; README.md says where each file is from."""

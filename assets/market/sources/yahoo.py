@@ -1,0 +1,323 @@
+"""Yahoo through yfinance: equities, funds, exchange rates, commodities, indices; splits and dividends.
+
+Belongs here: how yfinance is called, what its answers mean, prices as they were traded. Must not be here: the session
+and its checks (yahoo_session.py), which price counts. Traps of yfinance 1.7 and of Yahoo, each a test:
+`download` swallows faults (only `Ticker.history` is used); an empty frame is an error, so more is asked for than is
+wanted and a window without a trading day is no excuse; `auto_adjust=True` rewrites history with each dividend; and even
+the unadjusted close is divided by every later split (help.yahoo.com, "What is the adjusted close?"), so the splits up
+to today are asked for with it and taken out again: what is stored is what was traded. London quotes are in pence.
+"""
+
+import asyncio
+import contextlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Self
+
+from assets.importers.values import MINOR_UNITS
+from assets.market.model import (
+    Action,
+    ActionKind,
+    Bar,
+    Fetched,
+    FetchReport,
+    Instrument,
+    Outcome,
+    Price,
+    Resolution,
+    SourceSymbol,
+    Window,
+    failed,
+)
+from assets.market.sources.answers import decimal_of, joined_parts
+from assets.market.sources.asking import Asking, Cost
+from assets.market.symbols import yahoo_symbol
+from assets.network.errors import Failure, Kind, MalformedResponseError, classify
+from assets.registry.identifiers import ISO_4217
+
+# how far back Yahoo has bars of a resolution (yfinance, `history`): 1m in pieces of 8 days, 60 days, 730 days
+_REACH = {
+    Resolution.MINUTE: timedelta(days=7),
+    Resolution.MINUTES_5: timedelta(days=59),
+    Resolution.MINUTES_15: timedelta(days=59),
+    Resolution.HOUR: timedelta(days=729),
+}
+# longer than any exchange was shut since 2001, so that an answer is never rightly empty
+_LEAD = timedelta(days=14)
+# quotes of some exchanges come 20 minutes late, and a closing auction ends after the session
+_LATE = timedelta(minutes=30)
+_THREADS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """One answer: the frame as yfinance gives it, and what it says of the listing."""
+
+    frame: Any  # pandas.DataFrame
+    meta: dict[str, Any]
+    currency: str
+    unit: Decimal
+    splits: tuple[tuple[date, Fraction], ...]
+
+    def later_splits(self, day: date) -> Decimal:
+        """By what Yahoo divided the prices of a day."""
+        factor = math.prod((ratio for ex_date, ratio in self.splits if ex_date > day), start=Fraction(1))
+        return Decimal(factor.numerator) / Decimal(factor.denominator)
+
+
+class YahooSource:
+    """Yahoo's chart service.
+
+    Args:
+        asking: budgets and patience.
+        now: the wall clock, UTC.
+        endpoint: HOLDFAST_ENDPOINT_YAHOO, instead of all of Yahoo's hosts.
+    """
+
+    name = "yahoo"
+    asset_classes = frozenset({"equity", "etf", "fiat", "commodity", "index", "rate", "bond", "crypto"})
+
+    def __init__(self, asking: Asking, now: Callable[[], datetime], endpoint: str | None = None) -> None:
+        self._asking, self._now, self._endpoint = asking, now, endpoint
+        self._threads: ThreadPoolExecutor | None = None
+        self._session: Any = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            self._threads = None
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def symbol_of(self, instrument: Instrument) -> SourceSymbol | None:
+        """See `MarketSource`."""
+        return yahoo_symbol(instrument)
+
+    def keeps_since(self, resolution: Resolution, now: datetime) -> datetime | None:
+        """See `MarketSource`."""
+        return now - _REACH[resolution] if resolution in _REACH else None
+
+    def pages(self, symbol: SourceSymbol, resolution: Resolution, window: Window, now: datetime) -> tuple[Window, ...]:
+        """See `MarketSource`. One page: an answer has no limit of rows, and needs the splits up to today anyway."""
+        start = max(window.start, self.keeps_since(resolution, now) or window.start)
+        end = min(window.end, now)
+        return (Window(start, end),) if start < end else ()
+
+    async def bars(self, symbol: SourceSymbol, resolution: Resolution, page: Window) -> Fetched[Bar]:
+        """See `MarketSource`. Gaps are the bars that Yahoo lists without a price; its calendar is not known here."""
+        cost = Cost()
+        report = FetchReport(self.name, symbol.instrument_id, f"bars {resolution}", page, 0, Outcome.FAILED)
+        answer = await self._history(symbol, resolution, page.start, cost)
+        report = replace(report, requests=cost.requests, failure=cost.last_failure)
+        if isinstance(answer, Failure):
+            return Fetched((), failed(report, answer))
+        bars, gaps, still_open = self._bars(answer, symbol, resolution, page)
+        outcome = Outcome.GAPS if bars and gaps else Outcome.COMPLETE if bars else Outcome.EMPTY
+        return Fetched(bars, replace(report, outcome=outcome, rows=len(bars), gaps=gaps, open_dropped=still_open))
+
+    async def latest(self, symbols: Sequence[SourceSymbol]) -> Fetched[Price]:
+        """See `MarketSource`. One request a symbol."""
+        return joined_parts(self.name, "latest", await asyncio.gather(*(self._latest(one) for one in symbols)))
+
+    async def actions(self, symbol: SourceSymbol, window: Window) -> Fetched[Action]:
+        """See `MarketSource`. Dividends as paid on a share of that day; distributions of gains are dividends."""
+        cost = Cost()
+        report = FetchReport(self.name, symbol.instrument_id, "actions", window, 0, Outcome.FAILED)
+        answer = await self._history(symbol, Resolution.DAY, window.start, cost)
+        report = replace(report, requests=cost.requests, failure=cost.last_failure)
+        if isinstance(answer, Failure):
+            return Fetched((), failed(report, answer))
+        found: list[Action] = []
+        for ex_date, ratio in answer.splits:
+            value = Decimal(ratio.numerator) / Decimal(ratio.denominator)
+            found.append(Action(symbol.instrument_id, ActionKind.SPLIT, ex_date, value, None, None, self.name))
+        for ex_date, paid in _dividends(answer):
+            amount = paid * answer.unit * answer.later_splits(ex_date)
+            currency = answer.currency
+            found.append(Action(symbol.instrument_id, ActionKind.DIVIDEND, ex_date, None, amount, currency, self.name))
+        kept = sorted((one for one in found if _midnight(one.ex_date) in window), key=lambda one: one.ex_date)
+        return Fetched(
+            tuple(kept), replace(report, outcome=Outcome.COMPLETE if kept else Outcome.EMPTY, rows=len(kept))
+        )
+
+    async def _latest(self, symbol: SourceSymbol) -> Fetched[Price]:
+        cost = Cost()
+        report = FetchReport(self.name, symbol.instrument_id, "latest", None, 0, Outcome.FAILED)
+        answer = await self._history(symbol, Resolution.DAY, self._now(), cost)
+        report = replace(report, requests=cost.requests, failure=cost.last_failure)
+        if isinstance(answer, Failure):
+            return Fetched((), failed(report, answer))
+        value, at = decimal_of(answer.meta.get("regularMarketPrice")), _instant(answer.meta.get("regularMarketTime"))
+        if value is None or at is None:
+            return Fetched((), failed(report, Failure.of(Kind.MALFORMED, "no market price or time")))
+        price = Price(symbol.instrument_id, at, value * answer.unit, answer.currency, self.name)
+        return Fetched((price,), replace(report, outcome=Outcome.COMPLETE, rows=1))
+
+    async def _history(
+        self, symbol: SourceSymbol, resolution: Resolution, since: datetime, cost: Cost
+    ) -> _History | Failure:
+        now = self._now()
+        start = min(since, now) - _LEAD
+        start = max(start, self.keeps_since(resolution, now) or start)
+
+        async def send(timeout_seconds: float) -> _History | Failure:
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="yahoo")
+            work = asyncio.get_running_loop().run_in_executor(
+                self._threads, self._ask, symbol, resolution, start, now, timeout_seconds, cost
+            )
+            return await work
+
+        return await self._asking.ask(self.name, send, cost)
+
+    def _ask(
+        self, symbol: SourceSymbol, resolution: Resolution, start: datetime, now: datetime, timeout: float, cost: Cost
+    ) -> _History | Failure:
+        """One call of yfinance, in a thread of our own."""
+        from assets.market.sources.yahoo_session import RefusedError, open_session, quiet_yfinance
+
+        yfinance = quiet_yfinance()
+        self._session = self._session or open_session(self._endpoint)
+        with self._session.listening(timeout, cost, self._now):
+            ticker = yfinance.Ticker(symbol.symbol, session=self._session)
+            try:
+                # asked for with instants, Yahoo's own time zone is in its answer: yfinance would ask for it first
+                ticker._tz = "UTC"
+                ticker._data.cache_get = ticker._data.get  # its cache of past dates keeps error pages too
+                frame = ticker.history(
+                    start=start,
+                    end=now + timedelta(days=1),
+                    interval=resolution.value,
+                    auto_adjust=False,
+                    actions=True,
+                    keepna=True,
+                    timeout=timeout,
+                )
+                # without a cookie store on disk yfinance forgets that it has one, and asks for it each time
+                ticker._data._cookie = True
+                return _history(frame, _meta(ticker.get_history_metadata()))
+            except RefusedError as refused:
+                if refused.failure.kind is Kind.AUTH_OR_GEO:
+                    ticker._data._cookie = ticker._data._crumb = None
+                return refused.failure
+            except Exception as error:
+                return _failure(error)
+
+    def _bars(
+        self, history: _History, symbol: SourceSymbol, resolution: Resolution, page: Window
+    ) -> tuple[tuple[Bar, ...], tuple[Window, ...], int]:
+        now = self._now()
+        session_end = _session_end(history.meta)
+        has_volume = not symbol.symbol.endswith("=X") and not symbol.symbol.startswith("^")
+        bars: list[Bar] = []
+        gaps: list[Window] = []
+        still_open = 0
+        columns = history.frame[["Open", "High", "Low", "Close", "Volume"]]
+        for stamp, *values in columns.itertuples(name=None):
+            day = stamp.date()
+            opened_at = _midnight(day) if resolution is Resolution.DAY else stamp.to_pydatetime().astimezone(UTC)
+            if opened_at not in page:
+                continue
+            if resolution is Resolution.DAY:
+                is_closed = session_end is None or day < session_end.date() or now >= session_end + _LATE
+            else:
+                is_closed = opened_at + resolution.step <= now
+            if not is_closed:
+                still_open += 1
+                continue
+            if any(math.isnan(value) for value in values[:4]):
+                gaps.append(Window(opened_at, opened_at + resolution.step))
+                continue
+            split = history.later_splits(day)
+            scale = history.unit * split
+            opened, high, low, close = (_decimal(value) * scale for value in values[:4])
+            volume = _decimal(values[4]) / split if has_volume else None
+            bars.append(
+                Bar(
+                    symbol.instrument_id, opened_at, resolution, opened, high, low, close, volume,
+                    history.currency, self.name,
+                )
+            )  # fmt: skip
+        return tuple(bars), tuple(gaps), still_open
+
+
+def _meta(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What is needed of it: to look at all of its keys would make yfinance send another request."""
+    return {
+        name: told.get(name) for name in ("currency", "currentTradingPeriod", "regularMarketPrice", "regularMarketTime")
+    }
+
+
+def _history(frame: Any, meta: dict[str, Any]) -> _History | Failure:
+    if frame is None or frame.empty:
+        return Failure.of(Kind.MALFORMED, "an empty answer")
+    code = meta.get("currency")
+    if not isinstance(code, str):
+        return Failure.of(Kind.MALFORMED, "no currency told")
+    code, unit = (MINOR_UNITS[code], Decimal("0.01")) if code in MINOR_UNITS else (code, Decimal(1))
+    if code not in ISO_4217:
+        return Failure.of(Kind.PERMANENT, "a currency that is no ISO 4217 code")
+    splits = frame["Stock Splits"]
+    ratios = tuple(
+        (stamp.date(), Fraction(ratio).limit_denominator(10_000)) for stamp, ratio in splits.items() if ratio > 0
+    )
+    return _History(frame, meta, f"fiat:{code}", unit, ratios)
+
+
+def _dividends(history: _History) -> list[tuple[date, Decimal]]:
+    paid: dict[date, Decimal] = {}
+    for name in ("Dividends", "Capital Gains"):
+        if name in history.frame:
+            for stamp, amount in history.frame[name].items():
+                if amount > 0:
+                    paid[stamp.date()] = paid.get(stamp.date(), Decimal(0)) + _decimal(amount)
+    return list(paid.items())
+
+
+def _failure(error: Exception) -> Failure:
+    """Name a fault; a defect of ours is raised."""
+    names = {base.__name__ for base in type(error).__mro__}
+    if isinstance(error, MalformedResponseError | OSError) or "YFRateLimitError" in names:
+        return classify(error)
+    if "YFException" in names:  # no prices, no time zone: an answer without what was asked for
+        return Failure.of(Kind.MALFORMED, type(error).__name__)
+    if isinstance(error, LookupError | TypeError | ValueError | ArithmeticError | AttributeError):
+        return Failure.of(Kind.MALFORMED, type(error).__name__)  # a shape that yfinance did not think of
+    raise error
+
+
+def _session_end(meta: dict[str, Any]) -> datetime | None:
+    """When the exchange's session of today, or its next one, ends; in its own time zone."""
+    with contextlib.suppress(KeyError, TypeError):
+        regular = meta["currentTradingPeriod"]["regular"]
+        end = regular["end"]
+        if isinstance(end, int | float):
+            end = datetime.fromtimestamp(end, UTC) + timedelta(seconds=regular.get("gmtoffset", 0))
+            return end
+        return end.to_pydatetime()  # type: ignore[no-any-return]
+    return None
+
+
+def _instant(value: object) -> datetime | None:
+    if isinstance(value, int | float) and math.isfinite(value):
+        return datetime.fromtimestamp(value, UTC)
+    as_datetime = getattr(value, "to_pydatetime", None)
+    found = as_datetime() if as_datetime else None
+    return found.astimezone(UTC) if found is not None and found.tzinfo else None
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _decimal(value: float) -> Decimal:
+    return Decimal(repr(float(value)))
