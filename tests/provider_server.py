@@ -403,7 +403,9 @@ class ProviderServer:
                 for day in days
             ]
         result: dict[str, object] = {"meta": meta, "timestamp": [at for _, at in stamps]}
-        result["indicators"] = {"quote": [quotes], "adjclose": [{"adjclose": quotes["close"]}]}
+        later = [sum(ex_date > day for ex_date, _ in listing.dividends) for day, _ in stamps]
+        adjusted = [None if one is None else one * 0.99**paid for one, paid in zip(quotes["close"], later, strict=True)]
+        result["indicators"] = {"quote": [quotes], "adjclose": [{"adjclose": adjusted}]}
         result["events"] = _yahoo_events(listing, zone, start, end)
         return web.json_response({"chart": {"result": [result], "error": None}})
 
@@ -535,6 +537,10 @@ def provider_server(now: float | None = None, latency_seconds: float = 0.0) -> I
         started.set()
         await stop.wait()
         await runner.cleanup()
+        left = asyncio.all_tasks() - {asyncio.current_task()}  # answers that still hang
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     stop = asyncio.Event()
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve(stop)), daemon=True)

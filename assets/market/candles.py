@@ -58,7 +58,7 @@ class Plan:
     bars: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # with slots, `Assembled[Bar](…)` fails in Python 3.11
 class Assembled(Generic[B]):
     """What stays of an answer: ascending, one bar an instant, on the grid, within the page, closed.
 

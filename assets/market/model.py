@@ -213,7 +213,7 @@ class FetchReport:
         return self.outcome in (Outcome.COMPLETE, Outcome.GAPS, Outcome.EMPTY)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # with slots, `Fetched[Bar](…)` fails in Python 3.11
 class Fetched(Generic[T]):
     """Rows in ascending time, and the report; a fault of a provider is a report, never an exception."""
 

@@ -20,6 +20,8 @@ DEFAULT_TRIES = 4
 DEFAULT_TIMEOUT_SECONDS = 20.0
 DEFAULT_DEADLINE_SECONDS = 60.0
 _BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 0.5, 15.0
+# a try with less time than this would only fail as a time-out, and hide the fault before it
+_SHORTEST_TRY_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -112,8 +114,10 @@ class Asking:
         """Wait for the host's share; a fault when it does not come in time."""
         while True:
             rest = self._hosts.of(host).rest()
+            if max(rest.seconds, 0.0) + _SHORTEST_TRY_SECONDS > deadline.remaining():
+                if rest.seconds <= 0:
+                    return Failure.of(Kind.TIMEOUT, "time was over before the next try")
+                return Failure.of(rest.kind, f"not asked: {rest.reason}", rest.seconds)
             if rest.seconds <= 0:
                 return None
-            if rest.seconds > deadline.remaining():
-                return Failure.of(rest.kind, f"not asked: {rest.reason}", rest.seconds)
             await self._sleep(rest.seconds)

@@ -44,6 +44,8 @@ _LIMITS = {"binance": Limits(1000), "kraken": Limits(720, bars_kept=720), "coinb
 _UNREVIEWED_LIMIT = 100
 _OPTIONS: dict[str, dict[str, object]] = {"binance": {"fetchMarkets": {"types": ["spot"]}}}
 _TICKERS_PER_REQUEST = 100
+# a pair that was in the list and is no more; ccxt has no class for it and would have it asked again
+_BAD_SYMBOL_TEXTS = ("EQuery:Unknown asset pair",)
 # a Date header has whole seconds and is made before the answer travels
 _SKEW_SECONDS = 5.0
 
@@ -191,13 +193,9 @@ class CcxtSource:
         """One question with the list of markets at hand; what ccxt raises comes back as a `Failure`."""
         async with self._is_ready:  # the first one fetches the markets, the others wait for it
             if not self._client().markets:
-                loaded = await self._asking.ask(
-                    self.name, self._sender(lambda exchange: exchange.load_markets(True), cost), cost
-                )
+                loaded = await self._asking.ask(self.name, self._sender(_markets, cost), cost)
                 if isinstance(loaded, Failure):
                     return loaded
-                if not loaded:
-                    return Failure.of(Kind.MALFORMED, "no market listed")
         return await self._asking.ask(self.name, self._sender(fetch, cost), cost)
 
     def _sender(self, fetch: Callable[[Any], Awaitable[T]], cost: Cost) -> Callable[[float], Awaitable[T | Failure]]:
@@ -225,7 +223,7 @@ class CcxtSource:
         if isinstance(error, MalformedResponseError):
             return classify(error)
         if "BaseError" in names:  # ccxt's own
-            if "BadSymbol" in names:
+            if "BadSymbol" in names or any(text in str(error) for text in _BAD_SYMBOL_TEXTS):
                 return Failure.of(Kind.PERMANENT, "BadSymbol")
             bad = heard.status if heard.status is not None and not 200 <= heard.status < 300 else None
             return classify(error, bad, heard.headers, self._now())
@@ -290,6 +288,14 @@ class CcxtSource:
 
         exchange.fetch, exchange.on_rest_response = redirected_fetch, on_rest_response
         exchange.parse_json, exchange.parse_ohlcvs = strict_json, all_ohlcvs
+
+
+async def _markets(exchange: Any) -> Any:
+    """All markets, asked for anew: after an answer without any, ccxt would give that one back for ever."""
+    markets = await exchange.load_markets(True)
+    if not markets:
+        raise MalformedResponseError
+    return markets
 
 
 class _WrongMarketError(Exception):

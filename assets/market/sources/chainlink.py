@@ -83,7 +83,7 @@ class ChainlinkSource:
 
     async def latest(self, symbols: Sequence[SourceSymbol]) -> Fetched[Price]:
         """See `MarketSource`. A price older than its feed promises to be is a fault, not a price."""
-        parts = []
+        parts: list[Fetched[Price]] = []
         for symbol in symbols:
             feed = self._feeds[symbol.instrument_id]
             answer = await self._round(feed, _LATEST_ROUND_DATA)
@@ -91,7 +91,7 @@ class ChainlinkSource:
                 answer = Failure.of(Kind.MALFORMED, f"a price older than {feed.max_age_seconds} seconds")
             report = FetchReport(self.name, symbol.instrument_id, "latest", None, 1, Outcome.FAILED)
             if isinstance(answer, Failure):
-                parts.append(Fetched[Price]((), failed(report, answer)))
+                parts.append(Fetched((), failed(report, answer)))
             else:
                 parts.append(Fetched((answer,), replace(report, outcome=Outcome.COMPLETE, rows=1)))
         return joined_parts(self.name, "latest", parts)

@@ -11,6 +11,7 @@ to today are asked for with it and taken out again: what is stored is what was t
 import asyncio
 import contextlib
 import math
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -86,6 +87,7 @@ class YahooSource:
         self._asking, self._now, self._endpoint = asking, now, endpoint
         self._threads: ThreadPoolExecutor | None = None
         self._session: Any = None
+        self._is_opening = threading.Lock()
 
     async def __aenter__(self) -> Self:
         return self
@@ -186,7 +188,8 @@ class YahooSource:
         from assets.market.sources.yahoo_session import RefusedError, open_session, quiet_yfinance
 
         yfinance = quiet_yfinance()
-        self._session = self._session or open_session(self._endpoint)
+        with self._is_opening:
+            self._session = self._session or open_session(self._endpoint)
         with self._session.listening(timeout, cost, self._now):
             ticker = yfinance.Ticker(symbol.symbol, session=self._session)
             try:

@@ -9,10 +9,12 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assets.network.endpoints import endpoints_of
 from assets.network.errors import Failure, Kind, MalformedResponseError
-from assets.network.http import Http, Reply, Request, read_json
+from assets.network.http import Http, Reply, Request, _refuse_deep, read_json
 
 from .faulty_server import GOOD, faulty_server
 
@@ -250,3 +252,26 @@ def test_deep_nesting_is_refused_whatever_the_limit_of_recursion() -> None:
     assert read_json(b"[" * 100 + b"]" * 100)
     brackets_in_text = b'["' + b"[{" * 500 + b'\\""]'
     assert read_json(brackets_in_text) == ["[{" * 500 + '"']
+
+
+@given(st.text(alphabet='[]{}":,a\\', max_size=60), st.integers(0, 3))
+def test_depth_is_that_of_the_structure_whatever_stands_in_strings(text, opened):
+    """Beside a counter that walks letter by letter; only terminated strings, others are no JSON anyhow."""
+    body = ("[" * (99 + opened) + text).encode()
+    depth = deepest = 0
+    inside = escaped = False
+    for letter in body.decode():
+        if inside:
+            inside, escaped = escaped or letter != '"', letter == "\\" and not escaped
+        elif letter == '"':
+            inside = True
+        else:
+            depth += (letter in "[{") - (letter in "]}")
+            deepest = max(deepest, depth)
+    if inside:
+        return
+    if deepest > 100:
+        with pytest.raises(ValueError, match="too deep"):
+            _refuse_deep(body)
+    else:
+        _refuse_deep(body)
