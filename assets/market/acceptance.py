@@ -19,13 +19,13 @@ from assets.market.calendars import Days, Sessions, is_week_end, open_time
 from assets.market.comparing import Pairs, count, is_shifted, pairs_of
 from assets.market.jumps import Series, suspicions
 from assets.market.model import Resolution
-from assets.market.thresholds import thresholds_of
+from assets.market.thresholds import DEFAULT_CLASS, thresholds_of
 
 ACCEPTED, HELD, REFUSED = "accepted", "held", "refused"
 #: Latest prices are bars of this resolution.
 TICK = "tick"
 
-#: What `judge` reads of a row; more columns are ignored.
+#: What `judge` reads of a row; more columns are ignored, one that is missing is null.
 COLUMNS: dict[str, pl.DataType] = {
     "instrument_id": pl.String(),
     "asset_class": pl.String(),
@@ -98,7 +98,7 @@ def judge(
             are any.
         new: rows to judge, held ones of these series included.
         calendars: sessions of the venues; one that is missing closes no day.
-        other_sources: accepted rows of other sources for the same instruments and times.
+        other_sources: accepted rows around the new ones: of other sources, and of the same ones between them.
         now: the clock, UTC.
         actions: splits by instrument, ratio = new shares for an old one.
         currencies: every instrument id that may be a currency; None = any.
@@ -134,8 +134,13 @@ def judge(
 def _together(history: pl.DataFrame, new: pl.DataFrame, other_sources: pl.DataFrame) -> pl.DataFrame:
     """All rows in one frame, series by series in order of time; `part` 1 is what is judged."""
     parts = [
-        frame.select(pl.col(name).cast(kind) for name, kind in COLUMNS.items()).with_columns(
-            part=pl.lit(part, pl.Int8), position=pl.int_range(frame.height, dtype=pl.Int64)
+        frame.select(
+            pl.col(name).cast(kind) if name in frame.columns else pl.lit(None, kind).alias(name)
+            for name, kind in COLUMNS.items()
+        ).with_columns(
+            asset_class=pl.col("asset_class").fill_null(DEFAULT_CLASS),
+            part=pl.lit(part, pl.Int8),
+            position=pl.int_range(frame.height, dtype=pl.Int64),
         )
         for part, frame in ((1, new), (0, history), (2, other_sources))
     ]
@@ -234,7 +239,7 @@ def _judge_in_company(
 
 def _judge_currencies(rows: pl.DataFrame, reasons: NDArray[np.object_], is_new: Bools, is_confirmed: Bools) -> None:
     """A source that told an instrument in one money and now tells it in another, pence say; rates have many."""
-    told = rows.filter((pl.col("part") == 0) & (pl.col("asset_class") != "fiat")).select(
+    told = rows.filter((pl.col("part") != 1) & (pl.col("asset_class") != "fiat")).select(
         "instrument_id", "resolution", "source", "currency"
     ).unique()  # fmt: skip
     if told.is_empty():
@@ -281,7 +286,7 @@ def _judge_jumps(
         asset_class, instrument = rows["asset_class"][int(start)], rows["instrument_id"][int(start)]
         found, references = suspicions(
             Series(
-                days[within], logs[within], volumes[within], part[within] == 0, is_confirmed[within],
+                days[within], logs[within], volumes[within], part[within] != 1, is_confirmed[within],
                 float(step_days[start]), asset_class, splits.get(instrument, ()),
             ),
             thresholds_of(asset_class),
