@@ -207,8 +207,21 @@ def _judge_days(
     series = rows["series"].to_numpy()
     size = int(series[-1]) + 1
     many, judged = np.bincount(series[closed], minlength=size), np.bincount(series[is_new], minlength=size)
-    doubtful = (many >= _CLOSED_ROWS) & (many > _CLOSED_SHARE * judged)
-    _set(reasons, is_new & doubtful[series], "shifted_days")
+    for one in np.flatnonzero((many >= _CLOSED_ROWS) & (many > _CLOSED_SHARE * judged)):
+        own = is_new & (series == one)
+        row = int(np.argmax(own))
+        sessions_of = calendars.get(venues[row]) if rules[row] == "venue" else None
+        expected = _open_days(days[own].min(), days[own].max(), sessions_of)
+        # bars too many leave the others as they are; shifted ones are missing elsewhere
+        if expected - int(np.count_nonzero(own & ~closed)) >= many[one] / 2:
+            _set(reasons, own, "shifted_days")
+
+
+def _open_days(first: np.datetime64, last: np.datetime64, sessions: Sessions | None) -> int:
+    """How many days from the first to the last one should have a bar."""
+    if sessions is None:
+        return int(np.busday_count(first, last + _DAY))
+    return int(np.count_nonzero((sessions.days >= first) & (sessions.days <= last)))
 
 
 def _judge_in_company(
@@ -328,8 +341,10 @@ def _judge_frozen(rows: pl.DataFrame, reasons: NDArray[np.object_], is_new: Bool
     index = np.arange(rows.height)
     run_start = np.maximum.accumulate(np.where(same, 0, index))
     run = index - run_start
+    # the first repeats are of the same dead feed as the later ones
+    length = np.bincount(run_start, minlength=rows.height)[run_start] - 1
     pegged = np.isin(rows["asset_class"].to_numpy(), ("crypto", "token")) & (np.abs(level - 1.0) <= _PEG)
-    frozen = run >= _by_class(rows, "frozen_bars")
+    frozen = (run >= 1) & (length >= _by_class(rows, "frozen_bars"))
     beside = np.full(rows.height, np.nan)
     beside[pairs.row] = level[pairs.other]
     with np.errstate(invalid="ignore"):

@@ -41,8 +41,11 @@ USUAL_TURNOVER = 3.0
 #: Powers of ten: pence for pounds, cents, a token's decimals.
 UNIT_TOLERANCE = 0.05
 INVERSE_TOLERANCE = 0.05
+#: The next bar of the same source does not confirm a move of more than so many times `move_without_history`.
+MOST_ALONE = 2.0
 _MAD_TO_DEVIATION = 1.4826
 _MOST_BARS_BETWEEN = 30.0
+_MOST_TOLERANCE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ def suspicions(series: Series, limits: Thresholds) -> tuple[list[str | None], Fl
     good: list[int] = []  # accepted or believed rows so far
     level, at = _anchor(series, limits)
     following = _next_rows(logs)
+    held: tuple[float, str] | None = None  # the last price that the next bar does not confirm
     for i in range(count):
         references[i] = level
         log = logs[i]
@@ -94,14 +98,19 @@ def suspicions(series: Series, limits: Thresholds) -> tuple[list[str | None], Fl
             limit = limits.least_move * math.sqrt(bars)
             if abs(log - level) > limit:
                 one_bar = _limit(series, good, limits)
-                limit = one_bar * math.sqrt(bars)
-                reasons[i] = _reason(series, i, level, limit)
+                reason = _reason(series, i, level, one_bar * math.sqrt(bars))
+                if reason is not None and held is not None and abs(log - held[0]) <= one_bar:
+                    reason = held[1]  # it stands beside a price that is not believed
                 j = following[i]
-                is_confirmed = reasons[i] == OUTLIER and j is not None and 0.0 < abs(logs[j] - log) <= one_bar
-                if is_confirmed or (series.is_confirmed[i] and reasons[i] != SUSPECTED_SPLIT):
-                    reasons[i] = None
+                may_persist = reason == OUTLIER and abs(log - level) <= MOST_ALONE * limits.move_without_history
+                is_beside = j is not None and 0.0 < abs(logs[j] - log) <= one_bar
+                if reason is not None and not may_persist:
+                    held = (log, reason)
+                if (may_persist and is_beside) or (series.is_confirmed[i] and reason != SUSPECTED_SPLIT):
+                    reason = None
+                reasons[i] = reason
         if reasons[i] is None:
-            level, at = log, days[i]
+            level, at, held = log, days[i], None
             good.append(i)
     return reasons, references
 
@@ -144,11 +153,10 @@ def _reason(series: Series, i: int, level: float, limit: float) -> str | None:
     if abs(move) <= limit:
         return None
     tens = abs(move) / math.log(10.0)
-    if (
-        round(tens) >= 1
-        and abs(tens - round(tens)) * math.log(10.0) <= UNIT_TOLERANCE
-        and not _is_split(series, i, move)
-    ):
+    # a factor of ten may be true; a hundred is not, whatever the day's own move
+    tolerance = UNIT_TOLERANCE if round(tens) == 1 else max(UNIT_TOLERANCE, min(limit, _MOST_TOLERANCE))
+    is_power = round(tens) >= 1 and abs(tens - round(tens)) * math.log(10.0) <= tolerance
+    if is_power and not _is_split(series, i, move):
         return SUSPECTED_UNIT
     if abs(log + level) <= INVERSE_TOLERANCE:
         return SUSPECTED_INVERSE

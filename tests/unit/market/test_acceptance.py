@@ -115,10 +115,19 @@ def test_a_split_is_held_unless_it_is_known_and_a_crash_is_not_a_split() -> None
 
     assert reasons(own[50:], own[:50]) == ["suspected_split"] * 10
     assert reasons(own[50:], own[:50], actions=split) == [None] * 10
-    crashed = own.with_columns(
-        volume=pl.col("volume") * pl.when(pl.col("opened_at") >= own["opened_at"][50]).then(8).otherwise(1)
-    )
+    closes[50:] *= 2
+    fallen = bars(closes, asset_class="equity")
+    crashed = pl.concat([fallen[:50], fallen[50:].with_columns(volume=pl.col("volume") * 8)])
     assert reasons(crashed[50:], crashed[:50]) == [None] * 10
+
+
+def test_a_fall_to_a_tenth_needs_more_than_the_next_bar() -> None:
+    closes = walk(60, 0.03)
+    closes[50:] /= 7
+    own = bars(closes)
+
+    assert reasons(own[50:], own[:50]) == ["outlier"] * 10
+    assert reasons(own[50:], own[:50], bars(closes, source="binance")[50:52]) == [None] * 10
 
 
 def test_a_rate_the_wrong_way_round() -> None:
@@ -151,7 +160,7 @@ def test_a_feed_that_repeats_itself_is_held_a_peg_and_a_traded_price_are_not() -
     closes = walk(40, 0.02)
     frozen = pl.concat([bars(closes)[:30], *(bars(closes)[29:30].with_columns(opened_at=pl.lit(START + timedelta(days=i), pl.Datetime("us", "UTC")), priced_at=pl.lit(START + timedelta(days=i, hours=23), pl.Datetime("us", "UTC"))) for i in range(30, 40))])  # fmt: skip
 
-    assert reasons(frozen) == [None] * 33 + ["frozen"] * 7
+    assert reasons(frozen) == [None] * 30 + ["frozen"] * 10
     assert reasons(frozen, others=bars(closes, source="coinbase"))[32] == "frozen", "sooner where another one moves"
     assert set(reasons(bars([1.0] * 40).with_columns(open=1.0, high=1.0, low=1.0, volume=None))) == {None}
     assert set(reasons(bars([5.0] * 40))) == {None}, "it was traded"
