@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -20,7 +21,7 @@ from assets.market.candles import assemble
 from assets.market.model import Bar, Resolution, Window
 from tests.unit.market.price_frames import SPREADS, START, bars, none, walk
 
-SEEDS = range(5)
+SEEDS = range(3)
 HISTORY, PAGE = 120, 40
 PRICES = ("open", "high", "low", "close")
 SESSIONS = exchange_sessions(["XNYS"], date(2024, 1, 1), date(2024, 12, 31))
@@ -181,6 +182,7 @@ class Caught:
         return "caught" if self.stopped == self.wrong else "partly" if self.stopped > self.wrong / 2 else "not caught"
 
 
+@cache
 def measure(corruption: Corruption) -> Caught:
     """Corrupt pages and count; the clean pages beside them were accepted whole, which is asserted."""
     wrong = stopped = lost = 0
