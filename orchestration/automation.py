@@ -6,25 +6,37 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from assets import keys
+from assets.market.jobs import is_work_waiting
+from assets.market.refreshing import Access
+from assets.market.store import is_ready
+from assets.warehouse.database import connect
+from orchestration.embedded_postgres import database_url
 from orchestration.settings import load_settings
 
 DAILY_JOB = "daily_portfolio"
 HOURLY_JOB = "hourly_snapshot"
+MARKET_JOB = "market_refresh"
 
 #: job -> cron in UTC; a job without a declared schedule is a mistake that raises
-SCHEDULES = {HOURLY_JOB: "5 * * * *", DAILY_JOB: "20 0 * * *"}
+SCHEDULES = {HOURLY_JOB: "5 * * * *", DAILY_JOB: "20 0 * * *", MARKET_JOB: "*/15 * * * *"}
 _DESCRIPTIONS = {
     HOURLY_JOB: "Values every portfolio now and publishes a snapshot; computes only what changed.",
     DAILY_JOB: "Closes the day before for every portfolio and publishes it.",
+    MARKET_JOB: "Asks the sources for prices of what is held and for history that is missing; publishes nothing.",
 }
 
 
 def build_jobs() -> list[UnresolvedAssetJobDefinition]:
-    """One job over the whole graph for each rhythm: a selection with a hole would let a gate be passed by."""
+    """One job over the whole graph for each rhythm: a selection with a hole would let a gate be passed by.
+
+    The job of prices is closed too: one operation, with nothing between its assets.
+    """
+    prices = dg.AssetSelection.assets(*(keys.market(schema, table) for schema, table in keys.MARKET_TABLES))
     return [
         dg.define_asset_job(
             name,
-            selection=dg.AssetSelection.all(),
+            selection=prices if name == MARKET_JOB else dg.AssetSelection.all(),
             description=description,
             executor_def=dg.in_process_executor,
             tags={"holdfast/rhythm": name},
@@ -46,6 +58,8 @@ def _schedule(job: UnresolvedAssetJobDefinition, cron: str, *, is_on: bool) -> d
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         moment = context.scheduled_execution_time
+        if job.name == MARKET_JOB:
+            return dg.RunRequest(run_key=moment.isoformat())
         config = {"as_of": moment.date().isoformat() + "T00:00:00+00:00"} if job.name == DAILY_JOB else {}
         return dg.RunRequest(run_key=moment.isoformat(), run_config=run_config(**config))
 
@@ -74,7 +88,24 @@ def build_sensors(jobs: Sequence[UnresolvedAssetJobDefinition], *, is_on: bool) 
         context.update_cursor(state)
         yield dg.RunRequest(run_key=datetime.now(UTC).isoformat(), run_config=run_config(inputs=str(folder)))
 
-    return [changed_inputs]
+    @dg.sensor(
+        job=next(job for job in jobs if job.name == MARKET_JOB), name="new_holdings", minimum_interval_seconds=60,
+        default_status=state,
+        description="Fetches prices of what is held for the first time, and pages whose next try has come.",
+    )  # fmt: skip
+    def new_holdings(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        settings = load_settings()
+        if not Access(settings.sources, settings.endpoints).is_any:
+            yield dg.SkipReason("HOLDFAST_SOURCES lets no source of prices be asked")
+            return
+        with connect(database_url(settings)) as conn:
+            is_waiting = is_ready(conn) and is_work_waiting(conn)
+        if not is_waiting:
+            yield dg.SkipReason("everything that is held is followed, and no page is due")
+            return
+        yield dg.RunRequest(run_key=datetime.now(UTC).isoformat())
+
+    return [changed_inputs, new_holdings]
 
 
 def run_config(inputs: str | None = None, as_of: str | None = None) -> dict[str, object]:

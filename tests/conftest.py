@@ -41,6 +41,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(os.environ["DBT_TARGET_PATH"], ignore_errors=True)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _no_live_source() -> Iterator[None]:
+    """No test reaches a live service: one that asks chains names them, and its own nodes, itself."""
+    before = os.environ.get("HOLDFAST_SOURCES")
+    os.environ["HOLDFAST_SOURCES"] = "none"
+    yield
+    if before is None:
+        del os.environ["HOLDFAST_SOURCES"]
+    else:
+        os.environ["HOLDFAST_SOURCES"] = before
+
+
 def make_home() -> Path:
     """A new temporary home which a server's own OS user can enter; its name tells the test process."""
     home = Path(tempfile.mkdtemp(prefix=f"{SERVER_FOLDER_PREFIX}{os.getpid()}-"))

@@ -269,7 +269,7 @@ def next_try_in(conn: Connection, sources: Sequence[str]) -> float | None:
 
 
 def is_work_waiting(conn: Connection) -> bool:
-    """Whether something arrived that is not tracked, or a job is due: what a sensor asks."""
+    """Whether holdings came that nobody has looked at, or a job is due: what a sensor asks."""
     row = conn.execute(
         """
         select
@@ -278,17 +278,9 @@ def is_work_waiting(conn: Connection) -> bool:
                 where (status = 'queued' and next_try_at <= clock_timestamp())
                     or (status = 'running' and leased_until < clock_timestamp()))
             or exists (
-                select from (
-                    select rows.instrument_id from raw.transactions as rows
-                    inner join ops.input_files as files on rows.batch_id = files.batch_id
-                    union
-                    select rows.instrument_id from raw.balances as rows
-                    inner join ops.input_files as files on rows.batch_id = files.batch_id
-                ) as held
-                where held.instrument_id not like 'fiat:%' and held.instrument_id not like 'custom:%'
-                    and not exists (
-                        select from registry.tracked_instruments as tracked
-                        where tracked.instrument_id = held.instrument_id))
+                select from raw.batches
+                where kind in ('transactions', 'balances')
+                    and batch_id > coalesce((select looked_batch_id from ops.market_state), 0))
         """
     ).fetchone()
     return bool(row and row[0])

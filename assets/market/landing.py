@@ -91,6 +91,13 @@ def land(
     row = conn.execute(
         _LAND, {"sources": list(batches), "batches": list(batches.values()), "now": now}
     ).fetchone()  # fmt: skip
+    # what was held and counts now changes the past as much as what came now
+    conn.execute(
+        "update raw.batches set counts_from = least(counts_from, freed.at) from"
+        " (select min(priced_at) as at from pg_temp.incoming_bars where is_known and status <> 'held') as freed"
+        " where batch_id = %s and freed.at is not null",
+        [min(batches.values())],
+    )
     conn.execute("delete from pg_temp.incoming_bars")
     changed, revised, held, refused = row if row else (0, 0, 0, 0)
     return Landed(changed, revised, held, refused, changed_actions)
@@ -341,7 +348,7 @@ def _land_actions(conn: Connection, actions: Sequence[Action], run_id: str | Non
         " group by source"
     ).fetchall():
         digest = hashlib.md5(repr(sorted(map(repr, actions))).encode(), usedforsecurity=False).hexdigest()
-        batch = _batch(conn, "corporate_actions", source, digest, count, first, run_id)
+        batch = _batch(conn, "source_actions", source, digest, count, first, run_id)
         changed += conn.execute(
             f"""
             insert into raw.source_actions ({columns}, batch_id)

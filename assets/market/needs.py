@@ -245,4 +245,8 @@ def write_needs(
         """,
         parameters,
     ).fetchone()
+    conn.execute(
+        "insert into ops.market_state (looked_batch_id) select coalesce(max(batch_id), 0) from raw.batches"
+        " on conflict (singleton) do update set looked_batch_id = excluded.looked_batch_id"
+    )
     return NeedCounts(added, resumed[0] if resumed else 0, paused[0] if paused else 0)

@@ -43,6 +43,12 @@ def read_price_settings(conn: Connection) -> Settings:
     return Settings() if row is None else Settings(Resolution(row[0]), tuple(row[1]))
 
 
+def is_ready(conn: Connection) -> bool:
+    """Whether the database has been migrated this far: a service may look before its first run."""
+    row = conn.execute("select to_regclass('registry.backfill_jobs') is not null").fetchone()
+    return bool(row and row[0])
+
+
 def is_anything_needed(conn: Connection) -> bool:
     """Whether an active portfolio is there at all."""
     return conn.execute("select from registry.portfolios where is_active limit 1").fetchone() is not None

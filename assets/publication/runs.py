@@ -17,6 +17,8 @@ from typing import Any
 from assets.warehouse.database import Connection
 
 _ONE_TICK = timedelta(microseconds=1)
+#: Sources that only know the present are asked when the as-of is younger than this.
+PRESENT = timedelta(minutes=10)
 
 
 class AsOfError(ValueError):
@@ -36,6 +38,10 @@ class Window:
     as_of: datetime
     cutoff_at: datetime
     is_given: bool
+
+    def is_present(self, now: datetime) -> bool:
+        """Whether what a source says at `now` describes this moment."""
+        return not self.is_given or now - self.as_of < PRESENT
 
     @property
     def as_of_date(self) -> date:
@@ -109,6 +115,59 @@ def fingerprint(conn: Connection, inputs_fingerprint: str, window: Window) -> st
     moment = window.cutoff_at if window.is_given else window.cutoff_at.replace(minute=0, second=0, microsecond=0)
     parts = [inputs_fingerprint, str(registry), moment.isoformat(), engine_version()]
     return hashlib.sha256("#".join(parts).encode()).hexdigest()
+
+
+def with_market(conn: Connection, run_id: str, base: str) -> str:
+    """The run's fingerprint with what sources of prices said up to its cut-off, written beside the run.
+
+    Args:
+        conn: in a transaction of the caller's.
+        run_id: the run.
+        base: of everything else.
+    """
+    row = conn.execute(
+        "select max(batches.batch_id), (select own::text from registry.price_settings as own)"
+        " from raw.batches inner join ops.runs on runs.run_id = %s and batches.counts_from <= runs.cutoff_at",
+        [run_id],
+    ).fetchone()
+    if row is None or row[0] is None:
+        return base
+    whole = hashlib.sha256(f"{base}#{row}".encode()).hexdigest()
+    conn.execute("update ops.runs set inputs_fingerprint = %s where run_id = %s", [whole, run_id])
+    return whole
+
+
+def move_to(conn: Connection, run_id: str, now: datetime) -> Window:
+    """Let a run that describes the present describe this moment: sources were asked after it had begun.
+
+    An as-of that was given stays.
+
+    Returns:
+        the window as it is now.
+    """
+    as_of = now.replace(microsecond=0) + timedelta(seconds=1) if now.microsecond else now
+    conn.execute(
+        "update ops.runs set as_of = %s, cutoff_at = %s, as_of_date = %s where run_id = %s and not is_as_of_given",
+        [as_of, _cutoff(as_of), _cutoff(as_of).date(), run_id],
+    )
+    return window_of(conn, run_id)
+
+
+def window_of(conn: Connection, run_id: str) -> Window:
+    """The window of a run that has begun."""
+    row = conn.execute("select as_of, cutoff_at, is_as_of_given from ops.runs where run_id = %s", [run_id]).fetchone()
+    if row is None:
+        raise LookupError(f"run {run_id} has not begun")
+    return Window(row[0], row[1], row[2])
+
+
+def is_running(conn: Connection, run_id: str) -> bool:
+    """Whether this run has begun and is the one that holds the pipeline."""
+    row = conn.execute(
+        "select from ops.current_run inner join ops.runs using (run_id) where run_id = %s and status = 'running'",
+        [run_id],
+    ).fetchone()
+    return row is not None
 
 
 def is_published(conn: Connection, run_fingerprint: str) -> bool:

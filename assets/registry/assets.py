@@ -48,7 +48,7 @@ def _spec(key: dg.AssetKey, description: str, kind: str) -> dg.AssetSpec:
         *(_spec(keys.registry(table), _DESCRIPTIONS[table], "yaml") for table in keys.REGISTRY_TABLES),
         *(_spec(keys.raw(table), _DESCRIPTIONS[table], "csv") for table in keys.RAW_TABLES),
     ],
-    required_resource_keys={"warehouse", "progress"},
+    required_resource_keys={"warehouse", "progress", "market"},
 )
 def land_inputs(context: dg.AssetExecutionContext, config: RunWindow) -> Iterator[dg.MaterializeResult[None]]:
     """Read the inputs folder strictly and land it; yields nothing when this very state is already published."""
@@ -67,9 +67,13 @@ def land_inputs(context: dg.AssetExecutionContext, config: RunWindow) -> Iterato
         runs.start(conn, context.run.run_id, folder, window)
         fingerprint = runs.fingerprint(conn, landed.fingerprint if landed else "registry", window)
         conn.execute("update ops.runs set inputs_fingerprint = %s where run_id = %s", [fingerprint, context.run.run_id])
+        asks_market = context.resources.market.is_asked(conn)
+        if not asks_market:
+            fingerprint = runs.with_market(conn, context.run.run_id, fingerprint)
     progress.say("inputs", _describe(landed))
     with warehouse.connect() as conn:
-        if runs.is_published(conn, fingerprint):
+        # what sources of prices say now is not known yet: the asset that asks them decides
+        if not asks_market and runs.is_published(conn, fingerprint):
             runs.finish(conn, context.run.run_id, "unchanged", {})
             conn.commit()
             progress.say("inputs", "the same inputs and as-of are already published")

@@ -27,6 +27,12 @@ create table registry.tracked_instruments (
 );
 create index on registry.tracked_instruments (next_job_at) where is_active;
 
+-- Up to which batch holdings were looked at; a newer one wakes the sensor.
+create table ops.market_state (
+    singleton boolean primary key default true check (singleton),
+    looked_batch_id bigint not null
+);
+
 create table registry.backfill_jobs (
     id bigint generated always as identity primary key,
     instrument_id text not null references registry.tracked_instruments,
