@@ -18,7 +18,9 @@ HELD_PORTFOLIOS = AssetKey(["ops", "held_portfolios"])
 CHECK_RESULTS = AssetKey(["quality", "check_results"])
 PUBLISHED = AssetKey(["marts", "publication"])
 
-REGISTRY_TABLES = ("users", "portfolios", "accounts", "portfolio_wallets", "targets", "policies", "instruments")
+REGISTRY_TABLES = (
+    "users", "portfolios", "accounts", "portfolio_wallets", "targets", "policies", "instruments", "price_settings",
+)  # fmt: skip
 RAW_TABLES = ("transactions", "prices", "balances", "corporate_actions")
 MARKET_TABLES = (
     ("registry", "tracked_instruments"), ("registry", "backfill_jobs"), ("raw", "bars"), ("raw", "source_actions"),

@@ -20,6 +20,7 @@ from orchestration.embedded_postgres import status as server_status
 from orchestration.export_commands import export
 from orchestration.import_command import import_files
 from orchestration.market_commands import instruments, market
+from orchestration.price_commands import prices
 from orchestration.settings import SettingsError, load_settings, pass_on
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app.add_typer(db, name="db")
 app.add_typer(export, name="export")
 app.add_typer(instruments, name="instruments")
 app.add_typer(market, name="market")
+app.add_typer(prices, name="prices")
 app.command("import")(import_files)
 app.command("chains")(list_chains)
 

@@ -5,13 +5,14 @@ may count (acceptance.py), jobs (store.py). Everything happens in the caller's t
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from assets.market.acceptance import judge
+from assets.market.context import calendars_of, describe, known_currencies, splits_of
 from assets.market.model import Action, Bar, Observation, Price
 from assets.warehouse.database import Connection, copy_rows
 
@@ -30,10 +31,11 @@ COLUMNS = (
 _SHOWN = (
     "bars.instrument_id, bars.source, bars.resolution, extract(epoch from bars.opened_at)::numeric * 1000000,"
     " extract(epoch from bars.priced_at)::numeric * 1000000, bars.open, bars.high, bars.low, bars.close, bars.volume,"
-    " bars.currency"
+    " bars.currency, bars.is_time_told"
 )
 
-Judge = Callable[["pl.DataFrame", "pl.DataFrame", Mapping[str, Any], "pl.DataFrame", datetime], "pl.DataFrame"]
+#: As acceptance.judge.
+Judge = Callable[..., "pl.DataFrame"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,35 @@ def land(
     return Landed(changed, revised, held, refused, changed_actions)
 
 
+def judge_again(conn: Connection, now: datetime, judged_by: Judge = judge) -> int:
+    """Judge everything that is held once more: a split or a second source may have come.
+
+    A person's word is not asked for again: what was released or refused is not held.
+
+    Args:
+        conn: in a transaction that the caller commits.
+        now: the clock, UTC.
+        judged_by: the rules of acceptance.
+
+    Returns:
+        How many rows are held no more.
+    """
+    conn.execute(_INCOMING)
+    if conn.execute(_HELD).rowcount == 0:
+        return 0
+    _write_verdicts(conn, now, judged_by)
+    freed = conn.execute(
+        "select source, count(*), min(priced_at), md5(string_agg(incoming::text, '#' order by number))"
+        " from pg_temp.incoming_bars as incoming where status <> 'held' group by source order by source"
+    ).fetchall()
+    for source, count, counts_from, digest in freed:
+        _batch(conn, "bars", source, digest, count, counts_from, None)
+    if freed:
+        conn.execute(_LAND, {"sources": [], "batches": [], "now": now})
+    conn.execute("delete from pg_temp.incoming_bars")
+    return sum(row[1] for row in freed)
+
+
 def row_of(one: Observation, now: datetime) -> Sequence[Any]:
     """An observation as it is stored, in the order of `COLUMNS`; what is no finite number becomes unknown."""
     if isinstance(one, Price):
@@ -169,6 +200,16 @@ where
             and incoming.opened_at = held.opened_at and incoming.source = held.source
             and incoming.currency = held.currency)
 """
+_HELD = """
+insert into pg_temp.incoming_bars
+    (instrument_id, source, resolution, opened_at, priced_at, open, high, low, close, volume, currency, is_time_told,
+     is_known)
+select
+    instrument_id, source, resolution, opened_at, priced_at, open, high, low, close, volume, currency, is_time_told,
+    true
+from raw.bars
+where status = 'held'
+"""
 _SPANS = """
 select distinct on (instrument_id, resolution) instrument_id, resolution,
     min(opened_at) over series as first_at, max(opened_at) over series as last_at
@@ -197,7 +238,8 @@ select {_SHOWN}
 from ({_SPANS}) as spans
 inner join raw.bars
     on bars.instrument_id = spans.instrument_id and bars.resolution = spans.resolution
-        and bars.opened_at between spans.first_at and spans.last_at and bars.status = 'accepted'
+        -- and the bars after, which confirm the last ones; a market may be closed for some days
+        and bars.opened_at between spans.first_at and spans.last_at + interval '5 days' and bars.status = 'accepted'
 where not exists (
     select from pg_temp.incoming_bars as incoming
     where incoming.instrument_id = bars.instrument_id and incoming.resolution = bars.resolution
@@ -266,13 +308,26 @@ select
 
 
 def _judge(conn: Connection, now: datetime, judged_by: Judge) -> None:
-    """Write a verdict beside each incoming row."""
+    """Write a verdict beside each incoming row, and beside what was held of its instruments."""
+    conn.execute(_REJUDGE)
+    _write_verdicts(conn, now, judged_by)
+
+
+def _write_verdicts(conn: Connection, now: datetime, judged_by: Judge) -> None:
     import polars as pl
 
-    conn.execute(_REJUDGE)
     new = _frame(conn, _NEW, number=pl.Int64)
     numbers, new = new["number"], new.drop("number")
-    verdicts = judged_by(_frame(conn, _HISTORY), new, {}, _frame(conn, _OTHERS), now)
+    history, new, others = describe(conn, _frame(conn, _HISTORY), new, _frame(conn, _OTHERS))
+    verdicts = judged_by(
+        history,
+        new,
+        calendars_of(new, now),
+        others,
+        now,
+        actions=splits_of(conn, new),
+        currencies=known_currencies(conn),
+    )
     if verdicts.height != new.height or verdicts["status"].null_count():
         raise ValueError(f"{verdicts.height} verdicts for {new.height} observations: expected one for each")
     odd = verdicts.with_columns(number=numbers).filter(pl.col("status") != "accepted")
@@ -294,10 +349,14 @@ def _frame(conn: Connection, query: str, **more: "type[pl.DataType]") -> "pl.Dat
     text, price = pl.String, pl.Float64
     schema: dict[str, type[pl.DataType]] = {
         "instrument_id": text, "source": text, "resolution": text, "opened_at": pl.Float64, "priced_at": pl.Float64,
-        "open": price, "high": price, "low": price, "close": price, "volume": price, "currency": text, **more,
+        "open": price, "high": price, "low": price, "close": price, "volume": price, "currency": text,
+        "is_time_told": text, **more,
     }  # fmt: skip
     frame = read_frame(conn, query, [], schema)
-    return frame.with_columns(pl.col("opened_at", "priced_at").cast(pl.Int64).cast(pl.Datetime("us", "UTC")))
+    return frame.with_columns(
+        pl.col("opened_at", "priced_at").cast(pl.Int64).cast(pl.Datetime("us", "UTC")),
+        is_time_told=pl.col("is_time_told") == "t",
+    )
 
 
 def _batch(

@@ -78,6 +78,15 @@ class Network:
     def __init__(self, send: Send, hosts: Hosts, clock: Clock, random: Random) -> None:
         self._send, self._hosts, self._clock, self._random = send, hosts, clock, random
 
+    @property
+    def hosts(self) -> Hosts:
+        """The state of all hosts, for a transport that sends more than one request for a question."""
+        return self._hosts
+
+    def through(self, wrap: Callable[[Send], Send]) -> "Network":
+        """The same hosts, clock and randomness over a transport that wraps this one's."""
+        return Network(wrap(self._send), self._hosts, self._clock, self._random)
+
     async def ask(
         self,
         endpoints: Sequence[Endpoint],

@@ -20,6 +20,7 @@ _DESCRIPTIONS = {
     "targets": "Fixed target weights.",
     "policies": "How target weights are computed.",
     "instruments": "Custom instruments and mappings, from instruments.csv.",
+    "price_settings": "The order of price sources and the resolution of stored history, from portfolios.yaml.",
     "transactions": "Ledger rows as received.",
     "prices": "Price observations as received.",
     "balances": "Dated balances as received.",

@@ -17,7 +17,7 @@ COVERED = {
     "int_instrument_returns", "int_portfolio_days", "int_position_totals", "int_price_base", "int_price_daily",
     "int_price_intervals", "int_price_points", "int_splits", "portfolio_allocation", "portfolio_assets",
     "portfolio_daily", "portfolio_snapshots", "realized_gains", "reconciliation",
-    "source_freshness", "stg_balances", "stg_transactions",
+    "source_freshness", "stg_balances", "stg_corporate_actions", "stg_prices", "stg_source_prices", "stg_transactions",
 }  # fmt: skip
 #: What counts or picks without arithmetic on money, and where that is tested instead.
 TESTED_ELSEWHERE = {
@@ -25,6 +25,7 @@ TESTED_ELSEWHERE = {
     "int_all_days": "puts two sets of days side by side; tests/integration/test_days.py",
     "int_instruments": "picks the commonest currency; tests/integration/test_definitions.py",
     "int_portfolio_fingerprints": "hashes rows; the runs without a change in tests/integration/test_pipeline.py",
+    "stg_source_priority": "numbers names; tests/integration/test_price_sources.py",
     "int_price_prints": "hashes rows; what each change restates in tests/integration/test_days.py",
 }
 ARITHMETIC = re.compile(r"\bover\b|\b(sum|avg|product|generate_series|lag|lead)\(|distinct on|[\w)] [*/] [\w(]", re.I)
