@@ -355,8 +355,8 @@ def test_a_run_without_price_files_asks_for_its_prices(
         ],
     )
     with provider_server() as served:
-        monkeypatch.setenv("HOLDFAST_SOURCES", "binance,yahoo,ecb")
-        for name in ("BINANCE", "YAHOO", "ECB"):
+        monkeypatch.setenv("HOLDFAST_SOURCES", "binance,yahoo,ecb,coingecko")
+        for name in ("BINANCE", "YAHOO", "ECB", "COINGECKO"):
             monkeypatch.setenv(f"HOLDFAST_ENDPOINT_{name}", served.url)
         outcome = run(inputs, database_url, tmp_path / "home", as_of=None)
         assert outcome.exit_code == 0, outcome.messages
@@ -365,7 +365,7 @@ def test_a_run_without_price_files_asks_for_its_prices(
         "select source, status, requests from marts.source_freshness where source like 'prices:%%' order by 1",
     )
     assert [(source, status) for source, status, _ in told] == [
-        (f"prices:{name}", "ok") for name in ("binance", "ecb", "yahoo")
+        (f"prices:{name}", "ok") for name in ("binance", "coingecko", "ecb", "yahoo")
     ]
     assert all(requests > 0 for *_, requests in told)
     stored = dict(
@@ -379,3 +379,10 @@ def test_a_run_without_price_files_asks_for_its_prices(
     assert rows(database_url, "select status from registry.backfill_jobs where instrument_id = 'crypto:BTC'") == [
         ("done",)
     ]
+    # the coin is quoted in a stablecoin, whose own price in dollars came from another source
+    valued = rows(
+        database_url,
+        "select instrument_id, price_source, price_status, value_usd > 0 from marts.portfolio_assets where"
+        " instrument_id in ('crypto:BTC', 'etf:SPY') order by 1",
+    )
+    assert valued == [("crypto:BTC", "binance", "ok", True), ("etf:SPY", "yahoo", "ok", True)]
