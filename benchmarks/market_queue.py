@@ -130,7 +130,8 @@ async def through_the_queue(conn: Connection, instruments: int) -> None:
 def bare_copy(conn: Connection, instruments: int) -> None:
     """The same rows into a table of the same shape and key, with nothing else."""
     conn.execute(
-        "create temporary table bare (like raw.bars including defaults including constraints including indexes)"
+        "create temporary table bare (like raw.bars including defaults including identity"
+        " including constraints including indexes)"
     )
     symbols = [SourceSymbol(Instant.name, f"crypto:C{n}", "c", "fiat:USD") for n in range(instruments)]
     bars = (_bar(symbol, NOW - timedelta(days=n), n) for symbol in symbols for n in range(365))

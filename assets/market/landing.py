@@ -77,6 +77,7 @@ def land(
     if copy_rows(conn, "pg_temp.incoming_bars", COLUMNS, (row_of(one, now) for one in observations)) == 0:
         return Landed(actions=changed_actions)
     # an answer with one instant twice has been dealt with before it comes here; two sources' answers never collide
+    conn.execute(_READ_KNOWN)
     conn.execute(_DROP_KNOWN)
     changes = conn.execute(
         "select source, count(*), min(priced_at),"
@@ -167,12 +168,14 @@ create temporary table if not exists incoming_bars (
     currency text not null, is_time_told boolean not null, status text not null default 'accepted', reason text,
     is_known boolean not null default false,
     number bigint generated always as identity
-) on commit delete rows
+) on commit delete rows;
+create temporary table if not exists known_bars (like raw.bars) on commit delete rows;
+delete from pg_temp.incoming_bars; delete from pg_temp.known_bars
 """
 # priced_at is no difference: a day's close that was asked for in the evening is dated to that evening
 _DROP_KNOWN = """
 delete from pg_temp.incoming_bars as incoming
-using raw.bars as known
+using pg_temp.known_bars as known
 where
     incoming.instrument_id = known.instrument_id and incoming.resolution = known.resolution
     and incoming.opened_at = known.opened_at and incoming.source = known.source
@@ -215,6 +218,18 @@ select distinct on (instrument_id, resolution) instrument_id, resolution,
     min(opened_at) over series as first_at, max(opened_at) over series as last_at
 from pg_temp.incoming_bars window series as (partition by instrument_id, resolution)
 """
+# by ranges of the key: a join planned as a scan would read years of everything for each landing
+_READ_KNOWN = f"""
+insert into pg_temp.known_bars
+select bars.* from ({_SPANS}) as spans
+cross join lateral (
+    select * from raw.bars
+    where
+        bars.instrument_id = spans.instrument_id and bars.resolution = spans.resolution
+        and bars.opened_at between spans.first_at and spans.last_at
+    offset 0
+) as bars
+"""
 _HISTORY = f"""
 select {_SHOWN}
 from (
@@ -236,10 +251,14 @@ order by bars.instrument_id, bars.resolution, bars.source, bars.currency, bars.o
 _OTHERS = f"""
 select {_SHOWN}
 from ({_SPANS}) as spans
-inner join raw.bars
-    on bars.instrument_id = spans.instrument_id and bars.resolution = spans.resolution
+cross join lateral (
+    select * from raw.bars
+    where
+        bars.instrument_id = spans.instrument_id and bars.resolution = spans.resolution
         -- and the bars after, which confirm the last ones; a market may be closed for some days
         and bars.opened_at between spans.first_at and spans.last_at + interval '5 days' and bars.status = 'accepted'
+    offset 0
+) as bars
 where not exists (
     select from pg_temp.incoming_bars as incoming
     where incoming.instrument_id = bars.instrument_id and incoming.resolution = bars.resolution
@@ -264,7 +283,7 @@ revised as (
         batches.batch_id
     from pg_temp.incoming_bars as incoming
     inner join batches on incoming.source = batches.source
-    inner join raw.bars as known
+    inner join pg_temp.known_bars as known
         on incoming.instrument_id = known.instrument_id and incoming.resolution = known.resolution
             and incoming.opened_at = known.opened_at and incoming.source = known.source
             and incoming.currency = known.currency
