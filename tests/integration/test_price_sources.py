@@ -139,7 +139,9 @@ def test_from_sources_to_marts(database_url: str, tmp_path: Path) -> None:
     assert daily[5][0] == 2 * 50 * D("0.9") + 16 * D("25.5"), "16 shares after the split"
     assert daily[6][0] == 2 * 51 * D("0.86") + 16 * D("25.5")
     assert daily[9][:3] == [2 * 50 * D("0.86") + 16 * D("25.7") + 8, 0, 8], "0.5 for each of 16 shares, in cash"
-    assert daily[10][0] == 2 * 50 * D("0.86") + 16 * D("25.8") + 8, "the price of the day before stands for the held one"
+    assert daily[10][0] == 2 * 50 * D("0.86") + 16 * D("25.8") + 8, (
+        "the price of the day before stands for the held one"
+    )
     assert {rest[3] for rest in daily.values()} == {0}
     btc = "select distinct source, price from marts.prices where instrument_id = 'crypto:BTC' and valid_to is null"
     assert rows(database_url, btc) == [("kraken", 100)]
