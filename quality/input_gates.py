@@ -47,22 +47,21 @@ INPUT_GATES: tuple[Gate, ...] = (
         stage="market",
         reach="run",
         severity="error",
-        threshold="at most half of a source's new prices refused, or another source for its instruments",
+        threshold="at most half of a source's new prices refused, fewer than 3 instruments, or other prices for them",
         description="No source's newest prices are mostly refused while nothing else prices what it priced.",
         next_step="select * from raw.bars where status = 'refused' order by judged_at desc; then leave the source out "
         "with HOLDFAST_SOURCES, or give prices in prices/*.csv, and run again.",
         offenders="""
             with newest as (
-                select source, batch_id from (
-                    select bars.source, bars.batch_id, rank() over (partition by bars.source order by bars.batch_id desc)
-                    from raw.bars as bars group by bars.source, bars.batch_id) as ranked (source, batch_id, position)
-                where position = 1)
+                select distinct on (source) source, batch_id from raw.batches where kind = 'bars'
+                order by source, batch_id desc)
             select null, null, bars.source || ': ' || count(*) filter (where bars.status = 'refused') || ' of '
                 || count(*) || ' refused, such as ' || min(bars.reason) filter (where bars.status = 'refused')
             from newest
             inner join raw.bars as bars on newest.batch_id = bars.batch_id and newest.source = bars.source
             group by bars.source
             having count(*) filter (where bars.status = 'refused') * 2 > count(*)
+                and count(distinct bars.instrument_id) filter (where bars.status = 'refused') >= 3
                 and bool_or(bars.status = 'refused' and not exists (
                     select 1 from staging.stg_prices as other where other.instrument_id = bars.instrument_id))
             order by bars.source""",

@@ -14,6 +14,8 @@ from assets.market.landing import judge_again, land
 from assets.market.model import Action, ActionKind, Bar, Resolution
 from assets.market.review import ReviewError, decide, held_prices
 from assets.warehouse.database import Connection, connect
+from quality.gate import evaluate
+from quality.input_gates import INPUT_GATES
 from tests.pipeline_runs import portfolio, rows, run, write_inputs
 
 NOW = datetime(2024, 1, 20, tzinfo=UTC)
@@ -25,7 +27,7 @@ def bars(instrument: str, source: str, currency: str, closes: list[object], days
     return [
         Bar(
             instrument, datetime(2024, 1, day, tzinfo=UTC), Resolution.DAY, D(str(close)), D(str(close)),
-            D(str(close)) * D("0.99"), D(str(close)), D(1000 + day) / D(str(close)), currency, source,
+            D(str(close)) * D("0.99"), D(str(close)), D(1000 + day) / (D(str(close)) or 1), currency, source,
         )
         for day, close in zip(days or DAYS, closes, strict=False)
     ]  # fmt: skip
@@ -73,7 +75,7 @@ def test_a_split_that_arrives_late_lets_its_prices_count(conn: Connection) -> No
     land(conn, (), [Action("equity:X", ActionKind.SPLIT, date(2024, 1, 5), D(4), None, None, "yahoo")], NOW)
     assert judge_again(conn, NOW) == 4
     assert statuses(conn, "equity:X") == [("accepted", None)] * 7
-    assert conn.execute("select min(counts_from) from raw.batches where kind = 'bars' and batch_id = (select max(batch_id) from raw.batches)").fetchone() == (datetime(2024, 1, 6, tzinfo=UTC) - timedelta(microseconds=1),)  # fmt: skip
+    assert conn.execute("select min(counts_from) from raw.batches where kind = 'bars_judged'").fetchone() == (datetime(2024, 1, 6, tzinfo=UTC) - timedelta(microseconds=1),)  # fmt: skip
 
 
 def test_a_person_decides_for_ever_and_is_named(conn: Connection) -> None:
@@ -146,6 +148,11 @@ def test_from_sources_to_marts(database_url: str, tmp_path: Path) -> None:
     btc = "select distinct source, price from marts.prices where instrument_id = 'crypto:BTC' and valid_to is null"
     assert rows(database_url, btc) == [("kraken", 100)]
 
+    warned = "select first_offenders from quality.check_results where check_name = 'prices_held' and not passed"
+    assert "outlier" in rows(database_url, warned)[0][0]
+    status = "select asset_symbol, price_status from marts.portfolio_assets where portfolio_id = 'p' order by 1"
+    assert rows(database_url, status) == [("ETH", "held"), ("USD", "ok"), ("X", "ok")]
+
     with connect(database_url) as conn:
         decide(conn, [held[0].bar_id], [], "ann", NOW)
     file = inputs / "portfolios.yaml"
@@ -157,4 +164,31 @@ def test_from_sources_to_marts(database_url: str, tmp_path: Path) -> None:
     daily = {day.day: rest for day, *rest in rows(database_url, VALUES)}
     assert daily[10][0] == 2 * 125 * D("0.86") + 16 * D("25.8") + 8, "released"
     assert rows(database_url, btc) == [("binance", 116 * D("0.86"))], "another order of sources needs no request"
+    sound = next(gate for gate in INPUT_GATES if gate.name == "source_prices_are_sound")
+    with connect(database_url) as conn:
+        assert [one.passed for one in evaluate(conn, sound)] == [True]
+        land(conn, [bar for name in "ABC" for bar in bars(f"crypto:{name}", "okx", USD, [0])], (), NOW)
+        assert [one.first_offenders for one in evaluate(conn, sound)] == [
+            ("okx: 3 of 3 refused, such as not_positive",)
+        ]
     assert {rest[3] for rest in daily.values()} == {0}
+
+
+def test_the_command_lists_and_decides(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from orchestration.command_line import app
+
+    monkeypatch.setenv("HOLDFAST_DATABASE_URL", database_url)
+    with connect(database_url) as conn:
+        land(conn, bars("crypto:BTC", "kraken", USD, [100, 101, 99, 100, 102, 9900]), (), NOW)
+    said = CliRunner().invoke(app, ["prices", "review"])
+    assert "crypto:BTC  kraken  1d   2024-01-06 23:59  9900 fiat:USD  102 of 2024-01-05  suspected_unit" in said.output
+    identifier = said.output.splitlines()[1].split()[0]
+
+    wrong = CliRunner().invoke(app, ["prices", "review", "--release", identifier, "--refuse", identifier])
+    assert (wrong.exit_code, "expected one of the two" in wrong.output) == (2, True)
+    done = CliRunner().invoke(app, ["prices", "review", "--refuse", identifier, "--by", "ann"])
+    assert done.output.startswith("1 prices decided on")
+    assert CliRunner().invoke(app, ["prices", "review"]).output == "no price is held\n"
+    assert rows(database_url, "select decision, reviewed_by from quality.price_reviews") == [("refused", "ann")]
