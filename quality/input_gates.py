@@ -83,6 +83,28 @@ INPUT_GATES: tuple[Gate, ...] = (
             order by instrument_id, priced_at""",
     ),
     Gate(
+        name="prices_could_not_be_had",
+        stage="market",
+        reach="none",
+        severity="warn",
+        threshold="0 instruments",
+        description="Every instrument that is held has a source of prices that serves it.",
+        next_step="Give its symbol (ccxt_symbol, yfinance_symbol in instruments.csv) or its prices (prices/*.csv).",
+        offenders="""
+            select null, tracked.instrument_id, last.error
+            from registry.tracked_instruments as tracked
+            cross join lateral (
+                select jobs.status, jobs.error from registry.backfill_jobs as jobs
+                where jobs.instrument_id = tracked.instrument_id order by jobs.id desc limit 1
+            ) as last
+            where tracked.is_active and last.status = 'failed'
+              and not exists (
+                  select from raw.prices
+                  inner join ops.input_files as files on prices.batch_id = files.batch_id
+                  where prices.instrument_id = tracked.instrument_id)
+            order by tracked.instrument_id""",
+    ),
+    Gate(
         name="price_reverts",
         stage="market",
         reach="none",

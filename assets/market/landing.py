@@ -24,7 +24,7 @@ TICK = "tick"
 _TICK_OF_CLOCK = timedelta(microseconds=1)
 #: So many bars before the new ones are shown to the judge; a year of days has its own outliers.
 _HISTORY_BARS = 60
-_COLUMNS = (
+COLUMNS = (
     "instrument_id", "source", "resolution", "opened_at", "priced_at", "open", "high", "low", "close", "volume",
     "currency", "is_time_told",
 )  # fmt: skip
@@ -74,13 +74,13 @@ def land(
     """
     changed_actions = _land_actions(conn, tuple(actions), run_id)
     conn.execute(_INCOMING)
-    if copy_rows(conn, "pg_temp.incoming_bars", _COLUMNS, (_row(one, now) for one in observations)) == 0:
+    if copy_rows(conn, "pg_temp.incoming_bars", COLUMNS, (row_of(one, now) for one in observations)) == 0:
         return Landed(actions=changed_actions)
     # an answer with one instant twice has been dealt with before it comes here; two sources' answers never collide
     conn.execute(_DROP_KNOWN)
     changes = conn.execute(
         "select source, count(*), min(priced_at),"
-        " md5(string_agg(incoming::text, '#' order by instrument_id, opened_at))"
+        " sum(hash_record_extended((instrument_id, resolution, opened_at, currency, close, volume), 0))::text"
         " from pg_temp.incoming_bars as incoming group by source order by source"
     ).fetchall()
     if not changes:
@@ -134,7 +134,8 @@ def judge_again(conn: Connection, now: datetime, judged_by: Judge = judge) -> in
     return sum(row[1] for row in freed)
 
 
-def _row(one: Observation, now: datetime) -> Sequence[Any]:
+def row_of(one: Observation, now: datetime) -> Sequence[Any]:
+    """An observation as it is stored, in the order of `COLUMNS`; what is no finite number becomes unknown."""
     if isinstance(one, Price):
         close = _finite(one.price)
         return (
@@ -163,7 +164,8 @@ _INCOMING = """
 create temporary table if not exists incoming_bars (
     instrument_id text not null, source text not null, resolution text not null, opened_at timestamptz not null,
     priced_at timestamptz not null, open numeric, high numeric, low numeric, close numeric, volume numeric,
-    currency text not null, is_time_told boolean not null, status text, reason text, is_known boolean default false,
+    currency text not null, is_time_told boolean not null, status text not null default 'accepted', reason text,
+    is_known boolean not null default false,
     number bigint generated always as identity
 ) on commit delete rows
 """
@@ -329,15 +331,11 @@ def _write_verdicts(conn: Connection, now: datetime, judged_by: Judge) -> None:
     if verdicts.height != new.height or verdicts["status"].null_count():
         raise ValueError(f"{verdicts.height} verdicts for {new.height} observations: expected one for each")
     odd = verdicts.with_columns(number=numbers).filter(pl.col("status") != "accepted")
+    # most are accepted: only the others are written, and what has no word beside it counts as judged above
     conn.execute(
-        """
-        update pg_temp.incoming_bars as incoming
-        set status = coalesce(odd.status, 'accepted'), reason = odd.reason
-        from pg_temp.incoming_bars as own
-        left join unnest(%s::bigint[], %s::text[], %s::text[]) as odd (number, status, reason)
-            on own.number = odd.number
-        where incoming.number = own.number
-        """,
+        "update pg_temp.incoming_bars as incoming set status = odd.status, reason = odd.reason"
+        " from unnest(%s::bigint[], %s::text[], %s::text[]) as odd (number, status, reason)"
+        " where incoming.number = odd.number",
         [odd["number"].to_list(), odd["status"].to_list(), odd["reason"].to_list()],
     )
 

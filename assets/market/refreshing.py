@@ -19,6 +19,7 @@ from assets.market import store
 from assets.market.model import MarketSource
 from assets.market.sources.asking import Asking
 from assets.market.sources.build import RATES, SOURCES, build_sources
+from assets.market.store import HOLDINGS_CHANNEL
 from assets.market.tracking import TrackingResult, track
 from assets.market.worker import Worked, Worker
 from assets.network.budget import Deadline, Hosts
@@ -98,6 +99,7 @@ def bring_up_to_date(
     is_present: bool = True,
     holds_pipeline: bool = False,
     run_id: str | None = None,
+    is_patient: bool = False,
 ) -> Refreshed:
     """Track, fetch and refresh within a time.
 
@@ -110,15 +112,16 @@ def bring_up_to_date(
         is_present: newest prices are wanted too.
         holds_pipeline: the caller's run alone writes.
         run_id: written beside batches and log rows.
+        is_patient: wait for second tries within the time.
     """
     return asyncio.run(
-        _bring_up_to_date(conn, access, now, seconds, horizon, is_present, holds_pipeline, run_id),
+        _bring_up_to_date(conn, access, now, seconds, horizon, is_present, holds_pipeline, run_id, is_patient)
     )
 
 
 async def _bring_up_to_date(
     conn: Connection, access: Access, now: Callable[[], datetime], seconds: float, horizon: datetime | None,
-    is_present: bool, holds_pipeline: bool, run_id: str | None,
+    is_present: bool, holds_pipeline: bool, run_id: str | None, is_patient: bool,
 ) -> Refreshed:  # fmt: skip
     deadline = Deadline(time.monotonic, seconds)
     async with AsyncExitStack() as stack:
@@ -129,18 +132,18 @@ async def _bring_up_to_date(
         )  # fmt: skip
         tracked = _track(conn, sources, now, horizon)
         # half of the time at most goes into history: what is held now is to have its price of now
-        history = [await worker.work(deadline.remaining() / 2)]
+        history = [await worker.work(deadline.remaining() / 2, is_patient=is_patient)]
         latest = await worker.refresh(deadline.remaining()) if is_present else Worked()
         for _ in range(_ROUNDS):
             if deadline.remaining() <= 0 or _track(conn, sources, now, horizon).jobs == 0:
                 break
-            history.append(await worker.work(deadline.remaining()))
+            history.append(await worker.work(deadline.remaining(), is_patient=is_patient))
         if len(history) > 1 and is_present:
             more = await worker.refresh(deadline.remaining())
             latest.prices, latest.rows = latest.prices + more.prices, latest.rows + more.rows
             latest.requests += more.requests
         else:
-            history.append(await worker.work(deadline.remaining()))
+            history.append(await worker.work(deadline.remaining(), is_patient=is_patient))
     return Refreshed(tracked, tuple(history), latest)
 
 
@@ -162,6 +165,15 @@ async def open_sources(
     for source in built.values():
         await stack.enter_async_context(source)
     return built
+
+
+def wait_for_holdings(conn: Connection, seconds: float) -> bool:
+    """Wait until something is held that is not tracked yet, at most so long; whether it came.
+
+    The fall-back is the caller's: whatever was missed is found by the next look at the holdings.
+    """
+    conn.execute(f"listen {HOLDINGS_CHANNEL}".encode())
+    return any(True for _ in conn.notifies(timeout=seconds, stop_after=1))
 
 
 def worker_name() -> str:

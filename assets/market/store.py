@@ -101,6 +101,25 @@ def _tracked(row: Sequence[Any]) -> Tracked:
     )  # fmt: skip
 
 
+def read_known(conn: Connection) -> list[tuple[Instrument, str | None, str | None, str | None, bool]]:
+    """Followed and declared instruments: name, `active` or `paused`, why the last job failed, whether declared."""
+    rows = conn.execute(
+        f"""
+        select
+            coalesce(tracked.instrument_id, custom.instrument), {INSTRUMENT}, custom.name,
+            case when tracked.is_active then 'active' when not tracked.is_active then 'paused' end,
+            case when last.status = 'failed' then last.error end, custom.instrument is not null
+        from registry.tracked_instruments as tracked
+        full join registry.instruments as custom on tracked.instrument_id = custom.instrument
+        left join lateral (
+            select jobs.status, jobs.error from registry.backfill_jobs as jobs
+            where jobs.instrument_id = tracked.instrument_id order by jobs.id desc limit 1
+        ) as last on true
+        """.encode()
+    )
+    return [(Instrument(*row[:8]), row[8], row[9], row[10], row[11]) for row in rows]
+
+
 def read_refreshable(conn: Connection, now: datetime, every: timedelta) -> list[Tracked]:
     """Active instruments whose latest price is due, those that waited longest first."""
     rows = conn.execute(

@@ -177,16 +177,20 @@ class Worker:
                 for task in asyncio.as_completed(tasks):
                     name, prices, reports = await task
                     await self._land_prices(prices, reports, worked)
-                    priced = {(price.instrument_id, price.currency) for price in prices}
-                    for symbol, instrument in turns[name].items():
-                        is_priced = any(
-                            one == symbol.instrument_id and symbol.currency in (None, currency)
-                            for one, currency in priced
-                        )
-                        able[instrument] = [] if is_priced else able[instrument][1:]
-                        if is_priced:
-                            with self._conn.transaction():
-                                store.note_refreshed(self._conn, [instrument], self._now())
+                    priced: set[tuple[str, str | None]] = {(one.instrument_id, one.currency) for one in prices}
+                    # of some sources the answer tells the currency
+                    priced |= {(one.instrument_id, None) for one in prices}
+                    found = [
+                        instrument
+                        for symbol, instrument in turns[name].items()
+                        if (symbol.instrument_id, symbol.currency) in priced
+                    ]
+                    for instrument in turns[name].values():
+                        able[instrument] = able[instrument][1:]
+                    for instrument in found:
+                        able[instrument] = []
+                    with self._conn.transaction():
+                        store.note_refreshed(self._conn, found, self._now())
             finally:
                 for task in tasks:
                     task.cancel()
