@@ -1,4 +1,4 @@
-"""What starts a run besides the clock: changed files, requests, new holdings, news of brokers. Off until switched on."""
+"""What starts a run besides the clock: changed files, requests, new holdings, news of brokers. Off until asked for."""
 
 import asyncio
 import os
