@@ -285,7 +285,7 @@ def _judge_jumps(
     starts = np.flatnonzero(np.r_[True, series[1:] != series[:-1]])
     before = np.r_[np.nan, filled[:-1]]
     before[starts] = np.nan
-    last_good = np.exp(before)
+    last_good: Floats = np.exp(before)
     with np.errstate(invalid="ignore"):
         jumped = np.abs(logs - before) > least
     ends = np.r_[starts[1:], len(series)]

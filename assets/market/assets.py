@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from assets import keys
+from assets.market.landing import judge_again
 from assets.market.refreshing import Refreshed
 from assets.market.store import is_ready
 from assets.publication import runs
@@ -69,6 +70,11 @@ def market_data(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeRes
             holds_pipeline=is_run,
         )
         progress.say("prices", str(refreshed))
+    if is_run:
+        with market.connect() as conn:
+            freed = judge_again(conn, datetime.now(UTC))
+        if freed:
+            progress.say("prices", f"{freed} prices are held no more")
     if is_run and is_asked:
         with market.connect() as conn:
             runs.move_to(conn, run_id, datetime.now(UTC))

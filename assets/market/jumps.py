@@ -28,7 +28,7 @@ SUSPECTED_INVERSE = "suspected_inverse"
 #: Moves before a price that its own spread is taken from, and how many make one.
 WINDOW, LEAST_MOVES = 60, 10
 #: The level of a series without accepted history is the median of its first prices.
-ANCHOR_BARS = 7
+ANCHOR_BARS = 5
 #: New shares for an old one; the reverse of each too.
 SPLIT_RATIOS = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 100.0)
 SPLIT_CLASSES = frozenset({"equity", "etf"})
@@ -120,7 +120,10 @@ def _anchor(series: Series, limits: Thresholds) -> tuple[float, float]:
     first = [i for i in range(len(series.logs)) if not math.isnan(series.logs[i])][:ANCHOR_BARS]
     if len(first) < 3 or series.is_accepted[first[0]]:
         return math.nan, math.nan
-    logs = series.logs[first]
+    # as if known splits had not been
+    logs = np.array(
+        [series.logs[i] + sum(ratio for ex_day, ratio in series.actions if ex_day <= series.days[i]) for i in first]
+    )
     if np.ptp(logs) <= limits.least_move:  # nothing stands out
         return math.nan, math.nan
     return float(np.median(logs)), float(series.days[first[0]])

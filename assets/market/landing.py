@@ -128,7 +128,7 @@ def judge_again(conn: Connection, now: datetime, judged_by: Judge = judge) -> in
         " from pg_temp.incoming_bars as incoming where status <> 'held' group by source order by source"
     ).fetchall()
     for source, count, counts_from, digest in freed:
-        _batch(conn, "bars", source, digest, count, counts_from, None)
+        _batch(conn, "bars_judged", source, digest, count, counts_from, None)
     if freed:
         conn.execute(_LAND, {"sources": [], "batches": [], "now": now})
     conn.execute("delete from pg_temp.incoming_bars")

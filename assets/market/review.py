@@ -19,7 +19,7 @@ class ReviewError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class HeldPrice:
-    """A price that does not count yet; `last_good`: the same source's last accepted one before it, None: there is none."""
+    """A price that does not count yet; `last_good` is its source's last accepted one before it, None: there is none."""
 
     bar_id: int
     instrument_id: str
