@@ -27,7 +27,7 @@ help:
 environment: $(READY)
 
 demo: $(READY)
-	@$(BIN)/holdfast run --inputs examples/demo/inputs --as-of $(AS_OF)
+	@HOLDFAST_SOURCES=none $(BIN)/holdfast run --inputs examples/demo/inputs --as-of $(AS_OF)
 	@$(BIN)/holdfast report
 	@echo
 	@echo "Where to look next"

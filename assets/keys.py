@@ -20,9 +20,15 @@ HELD_PORTFOLIOS = AssetKey(["ops", "held_portfolios"])
 CHECK_RESULTS = AssetKey(["quality", "check_results"])
 PUBLISHED = AssetKey(["marts", "publication"])
 
-REGISTRY_TABLES = ("users", "portfolios", "accounts", "portfolio_wallets", "targets", "policies", "instruments")
+REGISTRY_TABLES = (
+    "users", "portfolios", "accounts", "portfolio_wallets", "targets", "policies", "instruments", "price_settings",
+)  # fmt: skip
 RAW_TABLES = ("transactions", "prices", "balances", "corporate_actions")
 WALLET_TABLES = ("chain_reads", "wallet_balances", "wallet_positions")
+MARKET_TABLES = (
+    ("registry", "tracked_instruments"), ("registry", "backfill_jobs"), ("raw", "bars"), ("raw", "source_actions"),
+    ("ops", "fetch_log"),
+)  # fmt: skip
 LEDGER_TABLES = (
     "positions", "entries", "flows", "lots", "disposals", "income", "transactions", "issues", "reconciliation",
 )  # fmt: skip
@@ -38,6 +44,11 @@ def registry(table: str) -> AssetKey:
 def raw(table: str) -> AssetKey:
     """Key of a raw table."""
     return AssetKey(["raw", table])
+
+
+def market(schema: str, table: str) -> AssetKey:
+    """Key of a table that sources of prices fill."""
+    return AssetKey([schema, table])
 
 
 def ledger(table: str) -> AssetKey:
@@ -62,6 +73,8 @@ def dbt_model(schema: str, name: str) -> AssetKey:
 
 def dbt_source(schema: str, table: str) -> AssetKey:
     """Key of the asset behind a dbt source table."""
+    if (schema, table) in MARKET_TABLES:
+        return market(schema, table)
     if schema == "ops":
         # what counts is known when accounts and chains were asked, which moves the run's moment on
         return {"run_scope": RUN_SCOPE, "held_portfolios": HELD_PORTFOLIOS}.get(table, OBSERVED)

@@ -114,6 +114,7 @@ def _environment(home: Path) -> dict[str, str]:
     # compiled modules of its own: the first command compiles, as after an install, the next ones find them
     return kept | {
         "HOLDFAST_HOME": str(home),
+        "HOLDFAST_SOURCES": "none",
         "PYTHONPYCACHEPREFIX": str(home.parent / "bytecode"),
         "DO_NOT_TRACK": "1",
     }

@@ -20,6 +20,8 @@ from orchestration.embedded_postgres import database_url, ensure_running, reader
 from orchestration.embedded_postgres import status as server_status
 from orchestration.export_commands import export
 from orchestration.import_command import import_files
+from orchestration.market_commands import instruments, market
+from orchestration.price_commands import prices
 from orchestration.settings import SettingsError, load_settings, pass_on
 from orchestration.snapshot_command import take_snapshot
 
@@ -29,6 +31,9 @@ app = typer.Typer(
 db = typer.Typer(no_args_is_help=True, help="The database that Holdfast publishes into.")
 app.add_typer(db, name="db")
 app.add_typer(export, name="export")
+app.add_typer(instruments, name="instruments")
+app.add_typer(market, name="market")
+app.add_typer(prices, name="prices")
 app.command("import")(import_files)
 app.command("chains")(list_chains)
 app.command("snapshot")(take_snapshot)

@@ -15,20 +15,31 @@ import dagster as dg
 from assets.accounts.assets import accounts
 from assets.allocation.assets import optimisation
 from assets.ledger.assets import ledger, run_scope
+from assets.market.assets import market_data
 from assets.performance.assets import performance
 from assets.publication.assets import build_publication, verdict
 from assets.registry.assets import land_inputs, observed
 from assets.wallets.assets import wallets
 from assets.warehouse import dbt
 from assets.warehouse.assets import build_operations
-from orchestration.automation import build_jobs, build_schedules, build_sensors
-from orchestration.resources import accounts_resource, chains_resource, progress_resource, warehouse_resource
+from orchestration.automation import build_jobs, build_schedules
+from orchestration.resources import (
+    accounts_resource,
+    chains_resource,
+    market_resource,
+    progress_resource,
+    warehouse_resource,
+)
+from orchestration.sensors import build_sensors
 from quality.checks import build_checks
 
 #: `holdfast up` sets it: schedules and sensor start switched on.
 SCHEDULES_VARIABLE = "HOLDFAST_SCHEDULES"
 #: How old the last publication may be before the UI says so.
 _PUBLICATION_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=26), warn_window=timedelta(hours=2))
+
+#: Prices are asked for every quarter of an hour; runs in between may hold them up.
+_PRICE_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=2), warn_window=timedelta(minutes=45))
 
 
 def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
@@ -47,6 +58,7 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
     publication = build_publication(marts).map_asset_specs(
         lambda spec: spec.replace_attributes(freshness_policy=_PUBLICATION_FRESHNESS)
     )
+    prices = market_data.map_asset_specs(lambda spec: spec.replace_attributes(freshness_policy=_PRICE_FRESHNESS))
     jobs = build_jobs()
     is_on = os.environ.get(SCHEDULES_VARIABLE) == "on"
     return dg.Definitions(
@@ -54,6 +66,7 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
             land_inputs,
             accounts,
             wallets,
+            prices,
             observed,
             *operations,
             run_scope,
@@ -72,6 +85,7 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
             "progress": progress_resource,
             "chains": chains_resource,
             "accounts": accounts_resource,
+            "market": market_resource,
             **(resources or {}),
         },
         # one process for all steps: separate ones would spend seconds importing for every second of work, and the

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,8 @@ import dagster as dg
 
 from assets.accounts.model import AccountReport, AccountRequest
 from assets.accounts.store import Permitted
+from assets.market.refreshing import Access, Refreshed, bring_up_to_date
+from assets.market.store import is_anything_needed
 from assets.publication import runs
 from assets.publication.mart_specs import MartSpec, read_specs
 from assets.publication.tables import ensure_marts
@@ -33,6 +35,8 @@ from quality.results import CheckResult, record
 #: Set by the command line when a person watches.
 PROGRESS_VARIABLE = "HOLDFAST_PROGRESS"
 _LOCK_WAIT_SECONDS = 60
+#: What a run, and what job market_refresh, spend on prices; what is left is worked off the next time.
+MARKET_SECONDS_OF_RUN, MARKET_SECONDS = 120.0, 600.0
 
 
 class Warehouse:
@@ -127,7 +131,7 @@ class Chains:
         return self._settings.sources is None or "chains" in self._settings.sources
 
     def read(self, requests: Sequence[ChainRequest], declared: Mapping[str, Sequence[Declared]]) -> list[ChainReport]:
-        """Ask them; a chain that fails says so in its report. A chain that nothing here can read is left out.
+        """Ask them; a chain that fails says so in its report.
 
         Args:
             requests: one for each chain.
@@ -142,17 +146,19 @@ class Chains:
         settings = self._settings
         endpoints = {
             request.chain: chain_endpoints(
-                chain, settings.rpc_endpoints, is_public_asked=settings.is_rpc_public, instead=settings.endpoints
+                known_chain(request.chain),
+                settings.rpc_endpoints,
+                is_public_asked=settings.is_rpc_public,
+                instead=settings.endpoints,
             )
             for request in requests
-            if (chain := known_chain(request.chain)) is not None
         }
         return read(
-            [request for request in requests if request.chain in endpoints],
+            requests,
             endpoints,
             max_head_age_seconds=settings.max_head_age_seconds,
-            other_readers=other_readers(settings.max_head_age_seconds),
             position_readers=lambda slug: position_readers(slug, declared.get(slug, ())),
+            other_readers=other_readers(settings.max_head_age_seconds),
         )
 
 
@@ -180,6 +186,48 @@ class LiveAccounts:
 def accounts_resource(context: dg.InitResourceContext) -> LiveAccounts:
     """Sources, endpoints and keys as the environment names them."""
     return LiveAccounts(load_settings(), os.environ)
+
+
+class Market:
+    """The sources of prices as a run may ask them. Needs no pipeline lock: prices land between runs, or within one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._access = Access(settings.sources, settings.endpoints)
+
+    @cached_property
+    def _url(self) -> str:
+        return database_url(self._settings)
+
+    def connect(self) -> Connection:
+        """A connection in a transaction; leaving its `with` block commits."""
+        return connect(self._url)
+
+    def is_asked(self, conn: Connection) -> bool:
+        """Whether HOLDFAST_SOURCES lets a source of prices be asked, and there is a portfolio to ask for."""
+        return self._access.is_any and is_anything_needed(conn)
+
+    def bring_up_to_date(
+        self, run_id: str, *, horizon: datetime | None, is_present: bool, holds_pipeline: bool
+    ) -> Refreshed:
+        """Track and fetch; a run waits for less than a job that does nothing else."""
+        with connect(self._url, autocommit=True) as conn:
+            return bring_up_to_date(
+                conn,
+                self._access,
+                lambda: datetime.now(UTC),
+                MARKET_SECONDS_OF_RUN if holds_pipeline else MARKET_SECONDS,
+                horizon=horizon,
+                is_present=is_present,
+                holds_pipeline=holds_pipeline,
+                run_id=run_id,
+            )
+
+
+@dg.resource(description="The sources of prices, asked within the budgets of their hosts.")
+def market_resource(context: dg.InitResourceContext) -> Market:
+    """HOLDFAST_SOURCES and HOLDFAST_ENDPOINT_<SOURCE> as the environment has them."""
+    return Market(load_settings())
 
 
 class Progress:

@@ -78,6 +78,68 @@ INPUT_GATES: tuple[Gate, ...] = (
             order by waiting.portfolio_id, waiting.account_id, waiting.stream, waiting.record_id""",
     ),
     Gate(
+        name="source_prices_are_sound",
+        stage="market",
+        reach="run",
+        severity="error",
+        threshold="at most half of a source's new prices refused, fewer than 3 instruments, or other prices for them",
+        description="No source's newest prices are mostly refused while nothing else prices what it priced.",
+        next_step="select * from raw.bars where status = 'refused' order by judged_at desc; then leave the source out "
+        "with HOLDFAST_SOURCES, or give prices in prices/*.csv, and run again.",
+        offenders="""
+            with newest as (
+                select distinct on (source) source, batch_id from raw.batches where kind = 'bars'
+                order by source, batch_id desc)
+            select null, null, bars.source || ': ' || count(*) filter (where bars.status = 'refused') || ' of '
+                || count(*) || ' refused, such as ' || min(bars.reason) filter (where bars.status = 'refused')
+            from newest
+            inner join raw.bars as bars on newest.batch_id = bars.batch_id and newest.source = bars.source
+            group by bars.source
+            having count(*) filter (where bars.status = 'refused') * 2 > count(*)
+                and count(distinct bars.instrument_id) filter (where bars.status = 'refused') >= 3
+                and bool_or(bars.status = 'refused' and not exists (
+                    select 1 from staging.stg_prices as other where other.instrument_id = bars.instrument_id))
+            order by bars.source""",
+    ),
+    Gate(
+        name="prices_held",
+        stage="market",
+        reach="none",
+        severity="warn",
+        threshold="0 prices",
+        description="No price of a source waits for a second source, the next bar or a person.",
+        next_step="holdfast prices review lists them; --release ID and --refuse ID decide.",
+        offenders="""
+            select null, instrument_id,
+                   source || ' ' || priced_at || ': ' || close || ' ' || currency || ', ' || reason
+            from raw.bars
+            where status = 'held'
+              and priced_at <= (select runs.cutoff_at from ops.current_run inner join ops.runs using (run_id))
+            order by instrument_id, priced_at""",
+    ),
+    Gate(
+        name="prices_could_not_be_had",
+        stage="market",
+        reach="none",
+        severity="warn",
+        threshold="0 instruments",
+        description="Every instrument that is held has a source of prices that serves it.",
+        next_step="Give its symbol (ccxt_symbol, yfinance_symbol in instruments.csv) or its prices (prices/*.csv).",
+        offenders="""
+            select null, tracked.instrument_id, last.error
+            from registry.tracked_instruments as tracked
+            cross join lateral (
+                select jobs.status, jobs.error from registry.backfill_jobs as jobs
+                where jobs.instrument_id = tracked.instrument_id order by jobs.id desc limit 1
+            ) as last
+            where tracked.is_active and last.status = 'failed'
+              and not exists (
+                  select from raw.prices
+                  inner join ops.input_files as files on prices.batch_id = files.batch_id
+                  where prices.instrument_id = tracked.instrument_id)
+            order by tracked.instrument_id""",
+    ),
+    Gate(
         name="price_reverts",
         stage="market",
         reach="none",

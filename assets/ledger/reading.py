@@ -96,7 +96,7 @@ def load_price_book(conn: Connection) -> PriceBook:
         " from intermediate.int_instruments"
     )
     hubs = [row[0] for row in conn.execute("select distinct base_currency from intermediate.int_portfolios")]
-    # the daily valuation in SQL crosses fiat money only, so a price in a token does not value a position there either
+    # a price in a token comes here converted (int_price_points); where it could not be, no side values the position
     book = PriceBook((Instrument(*row) for row in instruments), hubs, with_token_quotes=False)
     for instrument, at, price, currency in _stream(conn, _PRICES):
         book.add_price(instrument, at, price, currency)

@@ -109,6 +109,11 @@ def feeds() -> dict[str, Feed]:
     }  # fmt: skip
 
 
+def reviewed_instruments() -> tuple[tuple[str, str], ...]:
+    """Instruments of data/source_symbols.csv with what the file says of them."""
+    return tuple((row["instrument"], row["note"]) for row in _rows("source_symbols.csv"))
+
+
 def _given_pair(text: str, exchange: str) -> str | None:
     """The owner's pair for one exchange: `kraken:BTC/USD` before a pair without a name, which is for all of them."""
     pairs = [one.rpartition(":") if "/" not in one.partition(":")[0] else ("", "", one) for one in text.split()]

@@ -125,7 +125,7 @@ def fingerprint(conn: Connection, inputs_fingerprint: str, window: Window) -> st
 
 
 def with_live(conn: Connection, run_id: str) -> str:
-    """The run's fingerprint with what accounts and chains said up to its cut-off, written beside the run.
+    """The run's fingerprint with what live sources said up to its cut-off, written beside the run.
 
     One that begins or ceases to answer is a difference; another reading of the same state is none.
 
@@ -134,7 +134,9 @@ def with_live(conn: Connection, run_id: str) -> str:
         run_id: the run, whose fingerprint is that of everything else.
     """
     row = conn.execute("select inputs_fingerprint from ops.runs where run_id = %s", [run_id]).fetchone()
-    states = [conn.execute(state, {"run": run_id}).fetchone() for state in (_ACCOUNT_STATE, _WALLET_STATE)]
+    states = [
+        conn.execute(state, {"run": run_id}).fetchone() for state in (_ACCOUNT_STATE, _WALLET_STATE, _MARKET_STATE)
+    ]
     whole = hashlib.sha256(f"{row}#{states}".encode()).hexdigest()
     conn.execute("update ops.runs set inputs_fingerprint = %s where run_id = %s", [whole, run_id])
     return whole
@@ -169,6 +171,11 @@ select
     (select md5(string_agg(wallets::text, ',' order by wallets.id)) from (
          select id, portfolio_id, account_id, wallet_address, chain_id from registry.portfolio_wallets where is_active
      ) as wallets)
+"""
+
+_MARKET_STATE = """
+select max(batches.batch_id), (select own::text from registry.price_settings as own)
+from raw.batches inner join ops.runs on runs.run_id = %(run)s and batches.counts_from <= runs.cutoff_at
 """
 
 
@@ -228,6 +235,15 @@ def fulfil_requests(conn: Connection, run_id: str) -> int:
         " and published_at is null and portfolio_id not in (select portfolio_id from ops.held_portfolios)",
         [run_id],
     ).rowcount
+
+
+def is_running(conn: Connection, run_id: str) -> bool:
+    """Whether this run has begun and is the one that holds the pipeline."""
+    row = conn.execute(
+        "select from ops.current_run inner join ops.runs using (run_id) where run_id = %s and status = 'running'",
+        [run_id],
+    ).fetchone()
+    return row is not None
 
 
 def is_published(conn: Connection, run_fingerprint: str) -> bool:

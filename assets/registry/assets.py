@@ -21,6 +21,7 @@ _DESCRIPTIONS = {
     "targets": "Fixed target weights.",
     "policies": "How target weights are computed.",
     "instruments": "Custom instruments and mappings, from instruments.csv.",
+    "price_settings": "The order of price sources and the resolution of stored history, from portfolios.yaml.",
     "transactions": "Ledger rows as received.",
     "prices": "Price observations as received.",
     "balances": "Dated balances as received.",
@@ -37,7 +38,7 @@ class RunWindow(dg.Config):
 
 def _spec(key: dg.AssetKey, description: str, kind: str) -> dg.AssetSpec:
     return dg.AssetSpec(
-        key, group_name=keys.INPUTS, description=description, kinds={kind, "postgres"}, skippable=True,
+        key, group_name=keys.INPUTS, description=description, kinds={kind, "postgres"},
         owners=["team:holdfast"],
     )  # fmt: skip
 
@@ -82,9 +83,14 @@ def land_inputs(context: dg.AssetExecutionContext, config: RunWindow) -> Iterato
     specs=[
         dg.AssetSpec(
             keys.OBSERVED,
-            deps=[keys.RUN, keys.ACCOUNTS, *(keys.raw(table) for table in keys.WALLET_TABLES)],
+            deps=[
+                keys.RUN,
+                keys.ACCOUNTS,
+                *(keys.raw(table) for table in keys.WALLET_TABLES),
+                *(keys.market(schema, table) for schema, table in keys.MARKET_TABLES),
+            ],
             group_name=keys.INPUTS,
-            description="All that this run knows, from files, accounts and chains, and whether any of it is new.",
+            description="All that this run knows, from files and live sources, and whether any of it is new.",
             kinds={"python", "postgres"},
             skippable=True,
             owners=["team:holdfast"],

@@ -72,6 +72,12 @@ def land_registry(connection: Connection, content: PortfoliosFile, instruments: 
     changed += _upsert(connection, "policies", ("portfolio_id",), _POLICY)
     changed += _delete(connection, "instruments", ("instrument",), "true")
     changed += _upsert(connection, "instruments", ("instrument",), instruments.columns)
+    changed += connection.execute(
+        "insert into registry.price_settings as own (resolution, sources) values (%s, %s)"
+        " on conflict (singleton) do update set resolution = excluded.resolution, sources = excluded.sources"
+        " where (own.resolution, own.sources) is distinct from (excluded.resolution, excluded.sources)",
+        [content.prices.resolution, list(content.prices.sources)],
+    ).rowcount
     return changed
 
 

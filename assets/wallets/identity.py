@@ -7,13 +7,9 @@ to (reviewed data files, dbt's int_instruments), the grammar of ids in inputs (a
 import re
 
 from assets.registry.chains import chains, chains_by_id
+from assets.registry.other_chains import other_chains
 from assets.wallets.model import Asset, Kind
 
-#: Chains that are no EVM chains: slug -> CAIP-2 id and SLIP-44 number of the native coin.
-OTHER_CHAINS = {
-    "bitcoin": ("bip122:000000000019d6689c085ae165831e93", 0),
-    "solana": ("solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp", 501),
-}
 _EVM_SLIP44 = 60  # of every EVM chain here, see docs/contracts.md
 _STANDARDS = {Kind.ERC20: "erc20", Kind.ERC721: "erc721", Kind.ERC1155: "erc1155"}
 _KINDS = {standard: kind for kind, standard in _STANDARDS.items()} | {"token": Kind.ERC20}
@@ -28,9 +24,9 @@ def instrument_id(asset: Asset) -> str:
     Raises:
         KeyError: there is no such chain.
     """
-    if asset.chain in OTHER_CHAINS:
-        caip2, coin = OTHER_CHAINS[asset.chain]
-        return f"{caip2}/slip44:{coin}" if asset.kind is Kind.NATIVE else f"{caip2}/token:{asset.address}"
+    other = other_chains().get(asset.chain)
+    if other is not None:
+        return other.native_instrument if asset.kind is Kind.NATIVE else other.token_instrument(str(asset.address))
     caip2 = chains()[asset.chain].caip2
     if asset.kind is Kind.NATIVE:
         return f"{caip2}/slip44:{_EVM_SLIP44}"
@@ -63,4 +59,4 @@ def _slug(caip2: str) -> str | None:
     if family == "eip155":
         chain = chains_by_id().get(int(number)) if number.isdecimal() else None
         return chain.slug if chain else None
-    return next((slug for slug, (known, _) in OTHER_CHAINS.items() if known == caip2), None)
+    return next((slug for slug, other in other_chains().items() if other.caip2 == caip2), None)

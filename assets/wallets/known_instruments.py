@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from assets.registry.chains import chains
-from assets.wallets.identity import OTHER_CHAINS, instrument_id
+from assets.registry.other_chains import other_chains
+from assets.wallets.identity import instrument_id
 from assets.wallets.model import Asset, Kind
 from assets.wallets.reference import canonical_instruments, native_coins
-
-#: Symbol and decimals of the native coins of chains that are in no EVM list.
-_OTHER_COINS = {"bitcoin": ("BTC", 8), "solana": ("SOL", 9)}
 
 
 class KnownInstrument(NamedTuple):
@@ -45,12 +43,11 @@ def known_instruments() -> Iterator[KnownInstrument]:
         yield KnownInstrument(
             token.instrument_id, token.chain, token.address, canonical_instrument=token.canonical_instrument
         )
-    for slug in OTHER_CHAINS:
-        symbol, decimals = _OTHER_COINS[slug]
+    for slug, other in other_chains().items():
         yield KnownInstrument(
-            instrument_id(Asset(slug, Kind.NATIVE)),
+            other.native_instrument,
             chain=slug,
-            symbol=symbol,
-            decimals=decimals,
-            canonical_instrument=f"crypto:{symbol}",
+            symbol=other.native_symbol,
+            decimals=other.native_decimals,
+            canonical_instrument=f"crypto:{other.native_symbol}",
         )

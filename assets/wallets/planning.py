@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from assets.registry.chains import chains
-from assets.wallets.identity import OTHER_CHAINS, asset_of, chain_of, instrument_id
+from assets.registry.other_chains import known_slugs
+from assets.wallets.identity import asset_of, chain_of, instrument_id
 from assets.wallets.model import Asset, Block, ChainRequest, Kind
 from assets.wallets.positions.declared import Declared
 from assets.wallets.positions.readers import receipts
@@ -76,7 +77,8 @@ def plan(known: Known) -> Plan:
         slug = chain_of(one.instrument_id)
         if slug is not None:
             declared.setdefault(slug, []).append(one)
-    slugs = [slug for slug in known.wallets if (slug in chains() or slug in OTHER_CHAINS) and known.wallets[slug]]
+    readable = set(known_slugs())
+    slugs = [slug for slug in known.wallets if slug in readable and known.wallets[slug]]
     requests, named, held = [], {}, {}
     for slug in slugs:
         of_chain = declared.get(slug, [])

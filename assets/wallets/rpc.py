@@ -60,7 +60,7 @@ class Batch(Request):
             for number, call in zip(ids, calls, strict=True)
         ]
         body = bodies[0] if len(bodies) == 1 else f"[{','.join(bodies)}]"
-        return cls(body.encode(), "", ids, tuple(Request(single.encode()) for single in bodies))
+        return cls(body.encode(), ids=ids, singles=tuple(Request(single.encode()) for single in bodies))
 
 
 class Rpc:

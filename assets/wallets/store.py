@@ -13,8 +13,8 @@ from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import Any
 
-from assets.registry.chains import chains
-from assets.wallets.identity import OTHER_CHAINS, asset_of, chain_of, instrument_id
+from assets.registry.other_chains import known_slugs
+from assets.wallets.identity import asset_of, chain_of, instrument_id
 from assets.wallets.known_instruments import known_instruments
 from assets.wallets.model import Asset, Block, Cell, ChainReport, Kind, Position, Status
 from assets.wallets.planning import Known, Plan
@@ -128,7 +128,7 @@ def _declared(
     """A declared token under its own id, or that of the chain and address it was given."""
     name = instrument
     if chain_of(name) is None:
-        if address is None or (chain not in chains() and chain not in OTHER_CHAINS):
+        if address is None or chain not in known_slugs():
             return None
         name = instrument_id(Asset(str(chain), Kind.ERC20, address))
     behind = asset_of(canonical) if canonical else None

@@ -17,7 +17,8 @@ COVERED = {
     "int_instrument_returns", "int_portfolio_days", "int_position_totals", "int_price_base", "int_price_daily",
     "int_position_prices", "int_price_intervals", "int_quoted_prices", "int_splits", "portfolio_allocation", "portfolio_assets",
     "portfolio_daily", "portfolio_snapshots", "realized_gains", "reconciliation",
-    "source_freshness", "stg_file_balances", "stg_transactions", "stg_wallet_balances",
+    "source_freshness", "stg_corporate_actions", "stg_file_balances", "stg_prices", "stg_source_prices", "stg_transactions",
+    "stg_wallet_balances",
 }  # fmt: skip
 #: What counts or picks without arithmetic on money, and where that is tested instead.
 TESTED_ELSEWHERE = {
@@ -27,6 +28,7 @@ TESTED_ELSEWHERE = {
     "int_wallet_cells": "picks the newest read of a cell; tests/integration/test_wallets.py",
     "stg_wallets": "picks the account of an address; tests/integration/test_wallets.py",
     "int_portfolio_fingerprints": "hashes rows; the runs without a change in tests/integration/test_pipeline.py",
+    "stg_source_priority": "numbers names; tests/integration/test_price_sources.py",
     "int_price_prints": "hashes rows; what each change restates in tests/integration/test_days.py",
 }
 ARITHMETIC = re.compile(r"\bover\b|\b(sum|avg|product|generate_series|lag|lead)\(|distinct on|[\w)] [*/] [\w(]", re.I)

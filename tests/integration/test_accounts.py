@@ -19,7 +19,7 @@ import pytest
 from assets.accounts.model import AccountReport
 from assets.accounts.store import Landed, Permitted, broker_states, land, plan, retract_and_admit
 from assets.warehouse.database import connect
-from orchestration.automation import changed_broker_accounts
+from orchestration.sensors import changed_broker_accounts
 from orchestration.settings import load_settings
 from tests.account_server import KEY, SECRET, AccountServer, account_server
 from tests.pipeline_runs import portfolio, rows, run, write_inputs

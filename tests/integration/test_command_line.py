@@ -21,7 +21,7 @@ HOLDFAST = Path(sys.executable).with_name("holdfast")
 def holdfast(*arguments: str | Path, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOLDFAST_", "DAGSTER_"))}
     return subprocess.run(
-        [HOLDFAST, *arguments], env={**kept, "HOLDFAST_HOME": str(home), **environment},
+        [HOLDFAST, *arguments], env={**kept, "HOLDFAST_HOME": str(home), "HOLDFAST_SOURCES": "none", **environment},
         capture_output=True, text=True, check=False, timeout=240, cwd=home.parent,
     )  # fmt: skip
 

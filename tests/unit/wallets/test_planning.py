@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from assets.registry.chains import chains, mainnets
-from assets.wallets.identity import OTHER_CHAINS, asset_of, instrument_id
+from assets.registry.chains import mainnets
+from assets.registry.other_chains import known_slugs
+from assets.wallets.identity import asset_of, instrument_id
 from assets.wallets.known_instruments import known_instruments
 from assets.wallets.model import Asset, Block, Kind
 from assets.wallets.planning import SLICES, Known, curated, plan, slice_of
@@ -87,7 +88,7 @@ def test_mirrors_of_the_native_coin_are_not_asked_even_when_declared() -> None:
 
 def test_an_id_and_its_asset_say_the_same() -> None:
     assets = [
-        *(Asset(slug, Kind.NATIVE) for slug in (*chains(), *OTHER_CHAINS)),
+        *(Asset(slug, Kind.NATIVE) for slug in known_slugs()),
         Asset("base", Kind.ERC20, USDC), Asset("base", Kind.ERC721, USDC), Asset("base", Kind.ERC1155, USDC, 2**200),
         Asset("solana", Kind.ERC20, "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"),
     ]  # fmt: skip
@@ -100,7 +101,7 @@ def test_an_id_and_its_asset_say_the_same() -> None:
 def test_every_native_coin_has_an_identity_once() -> None:
     rows = list(known_instruments())
     assert len({row.instrument_id for row in rows}) == len(rows)
-    assert len(rows) == len(chains()) + len(canonical_instruments()) + len(OTHER_CHAINS)
+    assert len(rows) == len(known_slugs()) + len(canonical_instruments())
     by_id = {row.instrument_id: row for row in rows}
     assert by_id["eip155:42161/slip44:60"][1:] == ("arbitrum", None, "ETH", 18, None, None, None, "crypto:ETH")
     assert by_id["eip155:100/slip44:60"].canonical_instrument is None

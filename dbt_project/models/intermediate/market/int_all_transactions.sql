@@ -13,8 +13,17 @@ own as (
 
 ),
 
--- a corporate action reaches each account that ever traded the instrument, unless the owner booked it within 10 days;
--- the ledger knows what the account held then
+actions as (
+
+    select
+        instrument_id, ex_date, kind, ratio, amount, currency, batch_id, line,
+        lead(ex_date) over (partition by instrument_id, kind order by ex_date) as next_ex_date
+    from {{ ref('stg_corporate_actions') }}
+
+),
+
+-- a corporate action reaches each account that ever traded the instrument, unless the owner booked it within 10 days, a dividend
+-- also on its pay date, weeks later; the ledger knows what the account held then
 corporate_actions as (
 
     select
@@ -30,7 +39,7 @@ corporate_actions as (
         actions.currency,
         actions.batch_id,
         actions.line
-    from {{ ref('stg_corporate_actions') }} as actions
+    from actions
     inner join (
         select distinct portfolio_id, account_id, instrument_id from own
     ) as accounts on actions.instrument_id = accounts.instrument_id
@@ -42,7 +51,13 @@ corporate_actions as (
                 and own.portfolio_id = accounts.portfolio_id
                 and own.account_id = accounts.account_id
                 and own.instrument_id = actions.instrument_id
-                and abs(own.executed_date - actions.ex_date) <= 10
+                and own.executed_date >= actions.ex_date - 10
+                and own.executed_date <= case
+                    when actions.kind = 'split' then actions.ex_date + 10
+                    else greatest(
+                        actions.ex_date + 10, least(actions.ex_date + 90, actions.next_ex_date - 11)
+                    )
+                end
         )
 
 ),

@@ -1,4 +1,5 @@
 -- Observed exchange rates, both directions of each observed pair: units of quote for one unit of currency.
+{{ config(indexes=[{'columns': ['currency', 'quote', 'rated_at']}]) }}
 with
 
 observed as (

@@ -97,7 +97,8 @@ quoted as (
         where type in ('BUY', 'SELL') and currency is not null
         group by instrument_id, currency
     ) as seen
-    order by instrument_id, preference, observations desc, currency
+    -- a price in a token is converted: money comes first
+    order by instrument_id, preference, (currency like 'fiat:%') desc, observations desc, currency
 
 ),
 
@@ -122,7 +123,7 @@ described as (
         coalesce(custom.chain, known.chain, facts.chain, native.chain) as chain,
         coalesce(
             custom.address, known.address, facts.address,
-            substring(mentioned.instrument_id from '/(?:erc20|erc721|erc1155|token):([^/]+)')
+            substring(mentioned.instrument_id from '/(?:erc20|erc721|erc1155|token|comet|vesting):([^/]+)')
         ) as address,
         coalesce(
             custom.canonical_instrument, known.canonical_instrument, instances.declared_as, mentioned.instrument_id
@@ -200,6 +201,34 @@ priced as (
     left join quoted as own_quote on classified.instrument_id = own_quote.instrument_id
     left join quoted as canonical_quote on classified.canonical_instrument = canonical_quote.instrument_id
 
+),
+
+-- in which currency or token it is quoted, null where nothing says so
+quotes as (
+
+    select
+        priced.instrument_id,
+        coalesce(pricing.own_quote_currency, priced.own_quote_currency) as quote
+    from priced
+    left join priced as pricing on priced.pricing_instrument_id = pricing.instrument_id
+
+),
+
+-- what is quoted in a token is valued in the money that the token is quoted in, through one more token at most; int_price_points converts
+in_money as (
+
+    select
+        quotes.instrument_id,
+        case
+            when quotes.quote like 'fiat:%' then quotes.quote
+            when token.quote like 'fiat:%' then token.quote
+            when second_token.quote like 'fiat:%' then second_token.quote
+            else quotes.quote
+        end as quote
+    from quotes
+    left join quotes as token on quotes.quote = token.instrument_id
+    left join quotes as second_token on token.quote = second_token.instrument_id
+
 )
 
 select
@@ -219,7 +248,7 @@ select
     ) as asset_type,
     case
         when classified.asset_class = 'fiat' then classified.instrument_id
-        else coalesce(pricing.own_quote_currency, classified.own_quote_currency, 'fiat:USD')
+        else coalesce(in_money.quote, 'fiat:USD')
     end as quote_currency,
     classified.canonical_instrument,
     classified.chain,
@@ -242,4 +271,4 @@ select
     classified.pricing_instrument_id,
     classified.trust
 from priced as classified
-left join priced as pricing on classified.pricing_instrument_id = pricing.instrument_id
+inner join in_money on classified.instrument_id = in_money.instrument_id

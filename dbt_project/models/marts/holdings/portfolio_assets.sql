@@ -81,6 +81,7 @@ valued as (
 
     select
         current_positions.*,
+        instruments.pricing_instrument_id,
         instruments.chain,
         instruments.symbol,
         instruments.address,
@@ -117,6 +118,16 @@ totals as (
 
 ),
 
+-- what a source told last and does not count yet
+held_prices as (
+
+    select instrument_id, max(priced_at) as held_at
+    from {{ source('raw', 'bars') }}
+    where status = 'held' and priced_at <= {{ run_cutoff_at() }}
+    group by instrument_id
+
+),
+
 observations as (
 
     select portfolio_id, account_id, instrument_id, max(balance_at) as observed_at
@@ -142,6 +153,7 @@ select
     extract(epoch from {{ run_cutoff_at() }} - valued.priced_at)::bigint as price_age_seconds,
     case
         when valued.price_base is null then 'missing'
+        when held_prices.held_at > valued.priced_at then 'held'
         when valued.stale_reason is not null then 'stale'
         else 'ok'
     end as price_status,
@@ -181,6 +193,7 @@ left join cells
         valued.portfolio_id = cells.portfolio_id
         and valued.account_id = cells.account_id
         and valued.instrument_id = cells.instrument_id
+left join held_prices on valued.pricing_instrument_id = held_prices.instrument_id
 left join observations
     on
         valued.portfolio_id = observations.portfolio_id

@@ -98,9 +98,48 @@ accounts as (
     where registered.is_active
     group by states.source
 
+),
+
+-- what a source says it does not serve is no fault of it: the job that asked tells (registry.backfill_jobs)
+questions as (
+
+    select
+        fetches.source,
+        fetches.fetched_at,
+        fetches.newest_at,
+        fetches.requests,
+        fetches.cache_hits,
+        fetches.failure,
+        fetches.outcome in ('complete', 'gaps', 'empty') as is_answered,
+        fetches.outcome in ('partial', 'failed') and coalesce(fetches.failure_kind, '') <> 'permanent' as is_failed,
+        fetches.fetched_at > max(fetches.fetched_at) over (partition by fetches.source) - interval '24 hours'
+            as is_recent,
+        fetches.fetch_id
+    from {{ source('ops', 'fetch_log') }} as fetches
+
+),
+
+price_sources as (
+
+    select
+        'prices:' || source as source,
+        max(fetched_at) as last_asked_at,
+        max(fetched_at) filter (where is_answered) as last_success_at,
+        max(fetched_at) filter (where is_failed) as last_failed_at,
+        max(newest_at) as newest_at,
+        sum(requests) filter (where is_recent) as requests,
+        sum(cache_hits) filter (where is_recent) as cache_hits,
+        (array_agg(failure order by fetch_id desc) filter (where is_failed))[1] as failure
+    from questions
+    group by source
+
 )
 
-select source, last_success_at, newest_observation_at, lag_seconds, status, error from files
+select
+    source, last_success_at, newest_observation_at, lag_seconds, status, error,
+    null::bigint as requests,
+    null::bigint as cache_hits
+from files
 union all
 select
     source,
@@ -108,7 +147,9 @@ select
     newest_observation_at,
     case when last_success_at is not null then lag_seconds end as lag_seconds,
     case when failed = 0 then 'ok' when failed < asked then 'degraded' else 'failed' end as status,
-    case when failed > 0 then failed || ' of ' || asked || ' accounts: ' || first_failure end as error
+    case when failed > 0 then failed || ' of ' || asked || ' accounts: ' || first_failure end as error,
+    null::bigint as requests,
+    null::bigint as cache_hits
 from accounts
 union all
 select
@@ -141,5 +182,30 @@ select
                 last_reads.problems
             ), ''
         )
-    ) as error
+    ) as error,
+    null::bigint as requests,
+    null::bigint as cache_hits
 from last_reads
+union all
+select
+    price_sources.source,
+    price_sources.last_success_at,
+    price_sources.newest_at as newest_observation_at,
+    extract(epoch from {{ run_cutoff_at() }} - price_sources.newest_at)::bigint as lag_seconds,
+    case
+        when
+            price_sources.last_failed_at is not null
+            and coalesce(price_sources.last_success_at < price_sources.last_failed_at - interval '1 day', true)
+            then 'failed'
+        when price_sources.last_failed_at > price_sources.last_success_at then 'degraded'
+        -- newest prices are asked for every quarter of an hour
+        when {{ run_cutoff_at() }} - price_sources.last_asked_at > interval '2 hours' then 'stale'
+        else 'ok'
+    end as status,
+    case
+        when price_sources.last_failed_at > coalesce(price_sources.last_success_at, '-infinity')
+            then price_sources.failure
+    end as error,
+    price_sources.requests::bigint as requests,
+    price_sources.cache_hits::bigint as cache_hits
+from price_sources
