@@ -65,6 +65,8 @@ def run_pipeline(
     from orchestration.definitions import build_definitions
 
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    # of a run without anything new it would say that each skipped check has no result
+    logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
     job = build_definitions().resolve_job_def(DAILY_JOB)
     with nullcontext(instance) if instance else open_instance(settings, url) as opened:
         result = job.execute_in_process(
