@@ -13,6 +13,7 @@ What published marts were computed from stays, so that no run restates a day bec
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from psycopg import sql
 
@@ -35,7 +36,7 @@ _LINKED = (
 )
 _OLD = """
 with
-limits as (select * from unnest(%(resolutions)s::text[], %(before)s::timestamptz[]) as own (resolution, before)),
+limits as (select * from unnest({resolutions}::text[], {before}::timestamptz[]) as own (resolution, before)),
 named as (
     select names.instrument_id, transactions.executed_at as moment
     from raw.transactions as transactions
@@ -70,7 +71,7 @@ from dated
 inner join limits on dated.resolution = limits.resolution and dated.opened_at < limits.before
 where
     (dated.status = 'refused' or (dated.status = 'accepted' and dated.priced_at < dated.last_at))
-    and dated.instrument_id not like 'fiat:%%'
+    and dated.instrument_id not like 'fiat:%'
     and not exists (select from money where money.instrument_id = dated.instrument_id)
     and not exists (
         select from touched where touched.instrument_id = dated.instrument_id and touched.day = dated.day)
@@ -93,7 +94,7 @@ def limits(now: datetime) -> dict[str, datetime]:
     return found
 
 
-def archive_bars(conn: Connection, root: Path, now: datetime, **options: object) -> Moved:
+def archive_bars(conn: Connection, root: Path, now: datetime, **options: Any) -> Moved:
     """Move old bars into files.
 
     Args:
@@ -107,13 +108,10 @@ def archive_bars(conn: Connection, root: Path, now: datetime, **options: object)
         return conn.execute("select to_regclass(%s) is not null", [table]).fetchone() == (True,)
 
     before = limits(now)
-    old = _OLD.format(
-        balances=_BALANCES if exists("staging.stg_balances") else _WITHOUT_BALANCES,
-        links=f"{_DECLARED} union all {_LINKED}" if exists("intermediate.int_instruments") else _DECLARED,
+    old = sql.SQL(_OLD).format(
+        balances=sql.SQL(_BALANCES if exists("staging.stg_balances") else _WITHOUT_BALANCES),
+        links=sql.SQL(f"{_DECLARED} union all {_LINKED}" if exists("intermediate.int_instruments") else _DECLARED),
+        resolutions=sql.Literal(list(before)),
+        before=sql.Literal(list(before.values())),
     )
-    values = {"resolutions": list(before), "before": list(before.values())}
-    with conn.cursor() as cursor:
-        from psycopg import ClientCursor
-
-        filled = ClientCursor(cursor.connection).mogrify(old, values)
-    return move(conn, root, BARS, sql.SQL(filled), **options)  # type: ignore[arg-type]
+    return move(conn, root, BARS, old, **options)

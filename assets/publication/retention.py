@@ -63,6 +63,4 @@ def _count_rows(conn: Connection, series: str, rows: int) -> None:
         return
     counts = json.loads(last[1])
     counts["portfolio_snapshots"] = counts.get("portfolio_snapshots", 0) - gone[0]
-    conn.execute(
-        "update ops.publications set table_rows = %s where publication_id = %s", [json.dumps(counts), last[0]]
-    )
+    conn.execute("update ops.publications set table_rows = %s where publication_id = %s", [json.dumps(counts), last[0]])

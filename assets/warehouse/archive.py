@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 #: At most so many rows in a file: what is held in memory at once.
 ROWS = 200_000
-#: A second archiving beside this one would write the same files.
-ARCHIVE_LOCK = 4
 _UNFINISHED = "unfinished.part"
 
 
@@ -89,7 +87,8 @@ def move(
     """Move rows into files.
 
     Args:
-        conn: with autocommit: each file has a transaction of its own.
+        conn: with autocommit: each file has a transaction of its own. The caller sees to it that one archives at a
+            time (the pipeline's lock).
         root: HOLDFAST_HOME/archive.
         dataset: whose rows.
         old: a select of the key of the rows that go.
@@ -143,8 +142,9 @@ def _move_part(
     conn.execute("drop table if exists pg_temp.archive_going")
     count = conn.execute(
         sql.SQL(
-            "create temporary table archive_going on commit drop as select t.* from {} as t inner join"
-            " pg_temp.archive_old as old on {} where old.series = {} and old.month = {} and old.part = {} for update of t"
+            "create temporary table archive_going on commit drop as select t.* from {} as t"
+            " inner join pg_temp.archive_old as old on {}"
+            " where old.series = {} and old.month = {} and old.part = {} for update of t"
         ).format(table, same, *map(sql.Literal, part))
     ).rowcount
     if count <= 0:
@@ -161,12 +161,12 @@ def _move_part(
     found = _digest_of(unfinished, columns)
     if found != (count, digest):
         raise ArchiveError(
-            f"{unfinished}: read back {found[0]} rows with digest {found[1]}, expected {count} with {digest}; nothing was"
-            " deleted. Check the disk, then run holdfast archive run again."
+            f"{unfinished}: read back {found[0]} rows with digest {found[1]}, expected {count} with {digest};"
+            " nothing was deleted. Check the disk, then run holdfast archive run again."
         )
     at("compared")
     unfinished.replace(final)
-    for place in (folder, *folder.parents[:3]):
+    for place in (folder, *folder.parents[:4]):
         _flush(place)
     at("renamed")
     deleted = conn.execute(
@@ -175,7 +175,8 @@ def _move_part(
     if deleted != count:
         raise ArchiveError(f"{dataset.table}: {deleted} of {count} rows could be deleted; nothing was. Run it again.")
     conn.execute(
-        "insert into ops.archive_files (path, dataset, series, month, row_count, digest) values (%s, %s, %s, %s, %s, %s)",
+        "insert into ops.archive_files (path, dataset, series, month, row_count, digest)"
+        " values (%s, %s, %s, %s, %s, %s)",
         [str(final.relative_to(root)), dataset.name, part[0], part[1], count, digest],
     )
     at("deleted")
@@ -295,7 +296,8 @@ def query(conn: Connection, root: Path, datasets: Sequence[Dataset], question: s
                     f"{len(statements)} statements, or one that is no select: expected one select over the views"
                     f" {', '.join(dataset.name for dataset in datasets)}; the archive is read only"
                 )
-            return duck.sql(question).pl()
+            answer: polars.DataFrame = duck.sql(question).pl()
+            return answer
         except duckdb.Error as error:
             raise ArchiveError(f"DuckDB cannot answer: {error}") from None
 
