@@ -211,22 +211,21 @@ def _read(conn: Connection, dataset: Dataset, columns: Mapping[str, str]) -> "tu
         return f"{column}::int::text" if kind == "truth" else f"{column}::text"
 
     texts = [text(name, kind) for name, kind in columns.items()]
-    order = sql.SQL(", ").join(map(sql.Identifier, dataset.key)).as_string(conn)
+    # qualified: a bare name would mean the output column, which is text
+    order = _names("rows", dataset.key).as_string(conn)
     row = conn.execute(
-        f"select md5(string_agg(md5({_line(texts)}), '' order by {order})) from pg_temp.archive_going".encode()
+        f"select md5(string_agg(md5({_line(texts)}), '' order by {order})) from pg_temp.archive_going as rows".encode()
     ).fetchone()
-    query = f"select {', '.join(texts)} from pg_temp.archive_going order by {order}"
+    query = f"select {', '.join(texts)} from pg_temp.archive_going as rows order by {order}"
     frame = read_frame(conn, query, [], dict.fromkeys(columns, pl.String))
     # numbers stay the text that PostgreSQL gives: no type of Parquet holds every one of them exactly
-    types = {"time": pl.Datetime("us"), "whole": pl.Int64(), "day": pl.Date()}
-    casts = []
-    for name, kind in columns.items():
-        if kind == "truth":
-            casts.append(pl.col(name) == "1")
-        elif kind == "time":
-            casts.append(pl.col(name).cast(pl.Int64).cast(types[kind]))
-        elif kind in types:
-            casts.append(pl.col(name).cast(types[kind]))
+    typed = {
+        "time": lambda column: column.cast(pl.Int64).cast(pl.Datetime("us")),
+        "whole": lambda column: column.cast(pl.Int64),
+        "truth": lambda column: column == "1",
+        "day": lambda column: column.str.to_date(),
+    }
+    casts = [typed[kind](pl.col(name)) for name, kind in columns.items() if kind in typed]
     return frame.with_columns(casts), str(row[0]) if row else ""
 
 
@@ -280,7 +279,10 @@ def query(conn: Connection, root: Path, datasets: Sequence[Dataset], question: s
         paths: list[str] = []
         for dataset in datasets:
             own = [str(root / file.path) for file in files if file.dataset == dataset.name]
-            _create_views(duck, dataset.name, columns_of(conn, dataset), own)
+            columns = columns_of(conn, dataset)
+            # the published history has no tables before the first run
+            if columns:
+                _create_views(duck, dataset.name, columns, own)
             paths += own
         # nothing but the archive can be read, nothing at all can be written
         duck.execute(f"set allowed_paths = [{', '.join(map(_literal, paths))}]")
