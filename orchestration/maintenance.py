@@ -71,19 +71,21 @@ def archive_what_is_old(settings: Settings, url: str, run_id: str, now: datetime
 def forget_old_runs(instance: DagsterInstance, now: datetime) -> int:
     """Delete Dagster's records of runs that ended more than 30 days ago; returns how many.
 
-    The newest finished run of each job stays, so that Dagster still knows when an asset was made last.
+    A run that made an asset last stays, so that Dagster still shows when that was.
     """
-    newest: dict[str, str] = {}
-    cursor: str | None = None
+    last = {
+        record.asset_entry.last_materialization.run_id
+        for record in instance.get_asset_records()
+        if record.asset_entry.last_materialization
+    }
     old: list[str] = []
+    cursor: str | None = None
     while True:
         records = instance.get_run_records(RunsFilter(statuses=_FINISHED), limit=_RUNS_AT_ONCE, cursor=cursor)
         for record in records:
-            run = record.dagster_run
-            if run.status == DagsterRunStatus.SUCCESS and run.job_name not in newest:
-                newest[run.job_name] = run.run_id
-            elif record.update_timestamp.replace(tzinfo=UTC) < now - KEPT_RUNS:
-                old.append(run.run_id)
+            run_id = record.dagster_run.run_id
+            if run_id not in last and record.update_timestamp.replace(tzinfo=UTC) < now - KEPT_RUNS:
+                old.append(run_id)
         if len(records) < _RUNS_AT_ONCE:
             break
         cursor = records[-1].dagster_run.run_id

@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from typer.testing import CliRunner
 
 from assets.market.archive import BARS, archive_bars
 from assets.publication.mart_specs import read_specs
@@ -20,7 +21,8 @@ from assets.publication.tables import ensure_marts
 from assets.warehouse import dbt
 from assets.warehouse.archive import ArchiveError, Moved, query
 from assets.warehouse.database import Connection, connect
-from orchestration.maintenance import archive_what_is_old, forget_old_runs
+from orchestration.command_line import app
+from orchestration.maintenance import archive_what_is_old, build_maintenance_job, forget_old_runs
 from orchestration.settings import Settings, find_project_root
 from tests.market_holdings import hold
 from tests.pipeline_runs import marts, portfolio, run, write_inputs
@@ -277,18 +279,36 @@ def test_no_published_value_changes_when_old_bars_leave(database_url: str, tmp_p
         assert not missing, name
 
 
-def test_dagster_forgets_old_runs_but_not_the_last_of_a_job() -> None:
-    @dg.op
-    def nothing() -> None: ...
-
-    @dg.job
-    def weekly() -> None:
-        nothing()
+def test_dagster_forgets_old_runs_but_not_those_that_made_an_asset_last() -> None:
+    @dg.asset
+    def made() -> None: ...
 
     with dg.DagsterInstance.ephemeral() as instance:
-        runs = [weekly.execute_in_process(instance=instance).run_id for _ in range(3)]
+        runs = [dg.materialize([made], instance=instance).run_id for _ in range(3)]
         assert forget_old_runs(instance, datetime.now(UTC) + timedelta(days=29)) == 0
         assert forget_old_runs(instance, datetime.now(UTC) + timedelta(days=31)) == 2
         assert [record.dagster_run.run_id for record in instance.get_run_records()] == runs[2:]
         assert not instance.all_logs(runs[0])
-        assert instance.all_logs(runs[2])
+        assert instance.get_latest_materialization_event(dg.AssetKey("made")) is not None
+
+
+def test_the_job_and_the_commands(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOLDFAST_DATABASE_URL", database_url)
+    monkeypatch.setenv("HOLDFAST_HOME", str(tmp_path))
+    with connect(database_url, autocommit=True) as conn:
+        insert_bars(conn, "crypto:BTC", OLD, 24)
+    runner = CliRunner()
+    assert "nothing has been published yet" in runner.invoke(app, ["archive", "run"]).stdout
+    with connect(database_url, autocommit=True) as conn:
+        conn.execute("insert into ops.published_inputs (cutoff_at, as_of_date) values (%s, %s)", [NOW, NOW.date()])
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert build_maintenance_job().execute_in_process(instance=instance).success
+
+    listed = runner.invoke(app, ["archive", "list"])
+    assert listed.exit_code == 0
+    assert listed.stdout.split()[:4] == ["bars", "1h", "2025-03", "23"]
+    asked = runner.invoke(app, ["archive", "query", "select count(*) as n, min(opened_at) as first from bars"])
+    assert asked.stdout == "n,first\n23,2025-03-04T00:00:00.000000\n"
+    refused = runner.invoke(app, ["archive", "query", "drop view bars"])
+    assert refused.exit_code == 2
+    assert "expected one select over the views bars, snapshots; the archive is read only" in refused.stderr
