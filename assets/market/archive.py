@@ -34,8 +34,9 @@ _LINKED = (
     "select instrument_id, unnest(array[canonical_instrument, pricing_instrument_id]) as linked_id"
     " from intermediate.int_instruments"
 )
+_COMPONENTS = "select instrument_id, component_id as linked_id from raw.wallet_positions"
 _OLD = """
-with
+with recursive
 limits as (select * from unnest({resolutions}::text[], {before}::timestamptz[]) as own (resolution, before)),
 named as (
     select names.instrument_id, transactions.executed_at as moment
@@ -51,7 +52,7 @@ valued as (select distinct instrument_id, (moment at time zone 'UTC')::date as d
 touched as (
     select instrument_id, day from valued
     union
-    select links.linked_id, valued.day from valued inner join ({links}) as links using (instrument_id)
+    select links.linked_id, touched.day from touched inner join ({links}) as links using (instrument_id)
     where links.linked_id is not null
 ),
 money as (select distinct currency as instrument_id from raw.bars),
@@ -108,9 +109,13 @@ def archive_bars(conn: Connection, root: Path, now: datetime, **options: Any) ->
         return conn.execute("select to_regclass(%s) is not null", [table]).fetchone() == (True,)
 
     before = limits(now)
+    links = [_DECLARED]
+    links += [_LINKED] if exists("intermediate.int_instruments") else []
+    # a receipt is worth its components at that instant
+    links += [_COMPONENTS] if exists("raw.wallet_positions") else []
     old = sql.SQL(_OLD).format(
         balances=sql.SQL(_BALANCES if exists("staging.stg_balances") else _WITHOUT_BALANCES),
-        links=sql.SQL(f"{_DECLARED} union all {_LINKED}" if exists("intermediate.int_instruments") else _DECLARED),
+        links=sql.SQL(" union all ".join(links)),
         resolutions=sql.Literal(list(before)),
         before=sql.Literal(list(before.values())),
     )

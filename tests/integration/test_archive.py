@@ -92,6 +92,12 @@ def test_what_the_marts_were_made_of_stays_and_the_rest_moves_exactly(conn: Conn
     # valued at 13:30 of the first day; the second one nobody looked at
     insert_bars(conn, "crypto:DOT", OLD, 48)
     hold(conn, "crypto:DOT", since=OLD + 13.5 * HOUR)
+    # ... and what it is a form of stays with it, over two steps
+    insert_bars(conn, "crypto:POLKA", OLD, 24)
+    conn.execute(
+        "insert into registry.instruments (instrument, canonical_instrument)"
+        " values ('crypto:DOT', 'crypto:WDOT'), ('crypto:WDOT', 'crypto:POLKA')"
+    )
     before = stored(conn)
 
     moved = archive_bars(conn, tmp_path, NOW)
@@ -100,6 +106,7 @@ def test_what_the_marts_were_made_of_stays_and_the_rest_moves_exactly(conn: Conn
     assert counts == {
         "crypto:BTC accepted": 2, "crypto:BTC held": 1, "crypto:ETH accepted": 1, "crypto:USDT accepted": 24,
         "fiat:EUR accepted": 24, "crypto:SOL accepted": 8, "crypto:DOT accepted": 25,
+        "crypto:POLKA accepted": 24,
     }  # fmt: skip
     closes = stored(conn, "instrument_id = 'crypto:BTC' and status = 'accepted'")
     assert [row[1].hour for row in closes] == [23, 23]
