@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from orchestration.archive_commands import archive
 from orchestration.chains_command import list_chains
 from orchestration.command_options import InputsOption
 from orchestration.command_options import fail as _fail
@@ -29,6 +30,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Portfolio data that adds up, in your own PostgreSQL."
 )
 db = typer.Typer(no_args_is_help=True, help="The database that Holdfast publishes into.")
+app.add_typer(archive, name="archive")
 app.add_typer(db, name="db")
 app.add_typer(export, name="export")
 app.add_typer(instruments, name="instruments")

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from assets.accounts.store import Permitted, broker_states, is_migrated, plan
 from assets.market.jobs import is_work_waiting
@@ -15,12 +14,12 @@ from assets.market.refreshing import Access
 from assets.market.store import is_ready
 from assets.publication import runs
 from assets.warehouse.database import connect
-from orchestration.automation import HOURLY_JOB, MARKET_JOB, run_config
+from orchestration.automation import HOURLY_JOB, MARKET_JOB, Job, run_config
 from orchestration.embedded_postgres import database_url
 from orchestration.settings import Settings, load_settings
 
 
-def build_sensors(jobs: Sequence[UnresolvedAssetJobDefinition], *, is_on: bool) -> list[dg.SensorDefinition]:
+def build_sensors(jobs: Sequence[Job], *, is_on: bool) -> list[dg.SensorDefinition]:
     """A run whenever a file of the inputs folder changed, and whenever somebody waits for a snapshot."""
     state = dg.DefaultSensorStatus.RUNNING if is_on else dg.DefaultSensorStatus.STOPPED
     job = next(job for job in jobs if job.name == HOURLY_JOB)
@@ -75,7 +74,7 @@ def build_sensors(jobs: Sequence[UnresolvedAssetJobDefinition], *, is_on: bool) 
     return [changed_inputs, requested_snapshots, new_holdings, _broker_changes(job, state)]
 
 
-def _broker_changes(job: UnresolvedAssetJobDefinition, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+def _broker_changes(job: Job, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     @dg.sensor(
         job=job, name="broker_changes", minimum_interval_seconds=15, default_status=status,
         description="Starts a run when something happened in a broker's account: a fill, a transfer, a position.",
