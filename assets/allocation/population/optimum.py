@@ -14,10 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from assets.allocation.population import quadratic_kernel
+from assets.allocation.population.shapes import Floats, Integers, require_population, spread
 from assets.performance.compiled import kernel
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 OBJECTIVES = {
     "min_volatility": quadratic_kernel.MIN_VOLATILITY,
@@ -25,9 +23,6 @@ OBJECTIVES = {
     "efficient_risk": quadratic_kernel.EFFICIENT_RISK,
     "efficient_return": quadratic_kernel.EFFICIENT_RETURN,
 }
-# share of the largest entry by which a covariance may differ from its transpose
-ASYMMETRY = 1e-12
-
 OPTIMAL = "optimal"
 #: why there are no weights; `optimal` where there are
 STATUSES = np.array(
@@ -119,12 +114,11 @@ def solve_population(
     """
     if objective not in OBJECTIVES:
         raise ValueError(f"objective {objective!r}, expected one of {', '.join(OBJECTIVES)}")
-    covariance = np.ascontiguousarray(covariance, dtype=np.float64)
+    covariance, offsets, members = require_population(covariance, offsets, members)
     expected_returns = np.ascontiguousarray(expected_returns, dtype=np.float64)
-    offsets = np.ascontiguousarray(offsets, dtype=np.int64)
-    members = np.ascontiguousarray(members, dtype=np.int64)
-    universe, count = len(expected_returns), len(offsets) - 1
-    _require_shapes(covariance, universe, offsets, members)
+    universe, count = len(covariance), len(offsets) - 1
+    if expected_returns.shape != (universe,):
+        raise ValueError(f"{expected_returns.shape} expected returns for a covariance of {universe}")
     if groups is None:
         groups = GroupLimits(np.empty((0, universe)), np.empty(0), np.empty(0))
     rows = np.ascontiguousarray(groups.rows, dtype=np.float64)
@@ -141,33 +135,17 @@ def solve_population(
         expected_returns,
         offsets,
         members,
-        _spread(lower, len(members)),
-        _spread(upper, len(members)),
+        spread(lower, len(members)),
+        spread(upper, len(members)),
         rows,
         np.ascontiguousarray(groups.least, dtype=np.float64),
         np.ascontiguousarray(groups.most, dtype=np.float64),
         OBJECTIVES[objective],
         float(risk_free_rate),
-        _spread(targets, count),
+        spread(targets, count),
         weights,
         values,
         residuals,
         statuses,
     )
     return Optima(offsets, weights, values, residuals, STATUSES[statuses])
-
-
-def _spread(values: ArrayLike, size: int) -> Floats:
-    return np.ascontiguousarray(np.broadcast_to(np.asarray(values, dtype=np.float64), (size,)))
-
-
-def _require_shapes(covariance: Floats, universe: int, offsets: Integers, members: Integers) -> None:
-    if covariance.shape != (universe, universe):
-        raise ValueError(f"covariance {covariance.shape} for {universe} expected returns")
-    if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != len(members) or (np.diff(offsets) < 0).any():
-        raise ValueError(f"offsets must rise from 0 to the {len(members)} members")
-    if len(members) and not (0 <= members.min() and members.max() < universe):
-        raise ValueError(f"members {members.min()} to {members.max()} of a universe of {universe}")
-    finite = np.where(np.isfinite(covariance), covariance, 0.0)
-    if np.abs(finite - finite.T).max(initial=0.0) > ASYMMETRY * np.abs(finite).max(initial=0.0):
-        raise ValueError("the covariance is not symmetric")
