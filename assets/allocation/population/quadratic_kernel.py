@@ -46,6 +46,7 @@ ROW_ACTIVE = 1e-9
 SUM_LIMIT = 1e-9
 NO_VARIANCE = 1e-12
 TARGET_CLOSE = 1e-12  # of the variance
+TARGET_MET = 1e-9  # of the variance, when proven
 TARGET_ROUNDS = 100
 
 
@@ -261,6 +262,10 @@ def solve_risk(
         return TARGET_OUT_OF_REACH, math.nan, math.nan
     below = dot(reward, solution, size)
     above = best_return(reward, lower, upper, size, vectors[2])
+    if keeps_rows(vectors[2], row, low, high, groups, size) and variance_of(sub, vectors[2], size) / scale <= wanted:
+        for i in range(size):  # the target is beyond the riskiest portfolio that anyone would want
+            solution[i] = vectors[2][i]
+        return finish_risk(sub, size, scale, wanted, lower, upper, row, low, high, groups, vectors, pressure)
     asked = above - FEASIBLE * (1.0 + abs(above))
     for _ in range(TARGET_ROUNDS):
         low[groups] = asked
@@ -275,8 +280,7 @@ def solve_risk(
             settle(solution, lower, upper, size)
             variance = variance_of(sub, solution, size) / scale
             is_last = above - below <= 1e-15 * (abs(above) + abs(below))
-            is_slack = variance <= wanted and asked >= above - 2.0 * FEASIBLE * (1.0 + abs(above))
-            if abs(variance - wanted) <= TARGET_CLOSE * wanted or is_slack or is_last:
+            if abs(variance - wanted) <= TARGET_CLOSE * wanted or is_last:
                 return finish_risk(
                     sub, size, scale, wanted, lower, upper, row, low, high, groups, vectors, pressure
                 )
@@ -390,7 +394,7 @@ def finish_risk(
     weights, gradient, reward = vectors[0], vectors[2], row[groups]
     variance = variance_of(sub, weights, size) / scale
     risk = 0.0
-    if pressure[groups] > 0.0 and abs(variance - wanted) <= 1e-9 * wanted:
+    if pressure[groups] > 0.0 and abs(variance - wanted) <= TARGET_MET * wanted:
         risk = 1.0 / pressure[groups]
     norm = 0.0
     for i in range(size):
@@ -399,7 +403,7 @@ def finish_risk(
     residual = kkt_residual(
         gradient, math.sqrt(norm), weights, lower, upper, row, low, high, groups, risk, pressure, size
     )
-    is_kept = variance <= wanted * (1.0 + 1e-9)
+    is_kept = variance <= wanted * (1.0 + TARGET_MET)
     status = OPTIMAL if residual <= PROVEN and is_kept else UNPROVEN
     return status, dot(reward, weights, size), residual
 
@@ -477,6 +481,14 @@ def kkt_residual(
     return math.sqrt(left) / norm
 
 
+def keeps_rows(weights: Floats, row: Floats, low: Floats, high: Floats, count: int, size: int) -> bool:
+    """Whether the weights are within the limits of the rows."""
+    for k in range(count):
+        if not low[k] <= dot(row[k], weights, size) <= high[k]:
+            return False
+    return True
+
+
 def is_finite(sub: Floats, size: int, lower: Floats, upper: Floats, reward: Floats, needs_returns: bool) -> bool:
     """Whether all numbers that the objective reads are."""
     for i in range(size):
@@ -501,24 +513,29 @@ def bounds_fit(lower: Floats, upper: Floats, size: int) -> bool:
     return floor <= 1.0 + FEASIBLE and ceiling >= 1.0 - FEASIBLE
 
 
-def best_return(reward: Floats, lower: Floats, upper: Floats, size: int, filled: Floats) -> float:
-    """The largest reward'w between the bounds: fill the best ones first. `filled` is scratch."""
+def best_return(reward: Floats, lower: Floats, upper: Floats, size: int, weights: Floats) -> float:
+    """The largest reward'w between the bounds, and its `weights`: the best ones are filled first."""
     left, total = 1.0, 0.0
     for i in range(size):
         left -= lower[i]
         total += lower[i] * reward[i]
-        filled[i] = 0.0
+        weights[i] = lower[i]
     while left > 0.0:
         best = -1
         for i in range(size):
-            if filled[i] == 0.0 and upper[i] > lower[i] and (best < 0 or reward[i] > reward[best]):
+            if weights[i] < upper[i] and (best < 0 or reward[i] > reward[best]):
                 best = i
         if best < 0:
             break
-        filled[best] = 1.0
-        taken = min(left, upper[best] - lower[best])
+        taken = upper[best] - lower[best]
+        weights[best] = upper[best]
+        if taken > left:
+            taken = left
+            weights[best] = lower[best] + left
         total += taken * reward[best]
         left -= taken
+        if weights[best] < upper[best]:
+            break
     return total
 
 
