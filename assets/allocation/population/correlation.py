@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from assets.allocation.population import correlation_kernel
-from assets.allocation.population.shapes import Floats, Integers
+from assets.allocation.population.shapes import Floats, floats, integers
 from assets.performance.compiled import kernel
 
 
@@ -57,9 +57,9 @@ def rolling_correlations(returns: ArrayLike, first: ArrayLike, second: ArrayLike
     Raises:
         ValueError: a window below 2, a column outside `returns`, pairs of unequal number.
     """
-    by_asset = np.ascontiguousarray(np.asarray(returns, dtype=np.float64).T)
-    left: Integers = np.ascontiguousarray(first, dtype=np.int64)
-    right: Integers = np.ascontiguousarray(second, dtype=np.int64)
+    by_asset = floats(np.asarray(returns, dtype=np.float64).T)
+    left = integers(first)
+    right = integers(second)
     if window < 2:
         raise ValueError(f"window {window}, expected 2 or more")
     if by_asset.ndim != 2 or left.shape != right.shape:

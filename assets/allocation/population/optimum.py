@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from assets.allocation.population import quadratic_kernel
-from assets.allocation.population.shapes import Floats, Integers, require_population, spread
+from assets.allocation.population.shapes import Floats, Integers, floats, require_population, spread
 from assets.performance.compiled import kernel
 
 OBJECTIVES = {
@@ -115,13 +115,13 @@ def solve_population(
     if objective not in OBJECTIVES:
         raise ValueError(f"objective {objective!r}, expected one of {', '.join(OBJECTIVES)}")
     covariance, offsets, members = require_population(covariance, offsets, members)
-    expected_returns = np.ascontiguousarray(expected_returns, dtype=np.float64)
+    expected_returns = floats(expected_returns)
     universe, count = len(covariance), len(offsets) - 1
     if expected_returns.shape != (universe,):
         raise ValueError(f"{expected_returns.shape} expected returns for a covariance of {universe}")
     if groups is None:
         groups = GroupLimits(np.empty((0, universe)), np.empty(0), np.empty(0))
-    rows = np.ascontiguousarray(groups.rows, dtype=np.float64)
+    rows = floats(groups.rows)
     if rows.shape != (len(groups.least), universe) or len(groups.least) != len(groups.most):
         raise ValueError(f"group rows {rows.shape}, expected ({len(groups.least)}, {universe}) and as many limits")
     if not np.isfinite(rows).all():
@@ -138,8 +138,8 @@ def solve_population(
         spread(lower, len(members)),
         spread(upper, len(members)),
         rows,
-        np.ascontiguousarray(groups.least, dtype=np.float64),
-        np.ascontiguousarray(groups.most, dtype=np.float64),
+        floats(groups.least),
+        floats(groups.most),
         OBJECTIVES[objective],
         float(risk_free_rate),
         spread(targets, count),

@@ -178,51 +178,39 @@ def solve_one(
     scale = mean_variance(sub, size)
     if not factorise(sub, size, scale, triangle, factor):
         return NOT_POSITIVE, math.nan, math.nan
-    low[groups] = -math.inf
     high[groups] = math.inf
-    if objective == MAX_SHARPE:
-        largest = 0.0
-        for i in range(size):
-            equality[i] = reward[i] - risk_free
-            largest = max(largest, abs(equality[i]))
-        best = best_return(equality, lower, upper, size, vectors[2])
-        if best <= FEASIBLE * largest:
-            return NO_EXCESS_RETURN, math.nan, math.nan
-        for i in range(size):
-            equality[i] /= largest
-        state = minimise(
-            size, equality, True, lower, upper, row, low, high, groups, factor, inverse, triangle, vectors, active,
-            pressure,
-        )  # fmt: skip
-        if state == OPTIMAL:
-            return finish_sharpe(sub, size, scale, lower, upper, row, low, high, groups, risk_free, vectors, pressure)
-        if state != INFEASIBLE:
-            return state, math.nan, math.nan
-    for i in range(size):
-        equality[i] = 1.0
     if objective == EFFICIENT_RISK:
         return solve_risk(
             sub, size, scale, lower, upper, row, low, high, groups, target, factor, inverse, triangle, vectors, active,
             pressure,
         )  # fmt: skip
-    count = groups
-    if objective == EFFICIENT_RETURN:
-        count = groups + 1
-        low[groups] = target
-    state = minimise(
-        size, equality, False, lower, upper, row, low, high, count, factor, inverse, triangle, vectors, active, pressure
-    )
-    if state == OPTIMAL and objective != MAX_SHARPE:
-        return finish_volatility(sub, size, scale, lower, upper, row, low, high, count, vectors, pressure)
-    if state == OPTIMAL:  # weights keep the limits, none of them earns more than the risk-free rate
-        return NO_EXCESS_RETURN, math.nan, math.nan
-    if state == INFEASIBLE and objective == EFFICIENT_RETURN:
-        again = minimise(
-            size, equality, False, lower, upper, row, low, high, groups, factor, inverse, triangle, vectors, active,
-            pressure,
+    largest = 1.0
+    if objective == MAX_SHARPE:
+        largest = 0.0
+        for i in range(size):
+            equality[i] = reward[i] - risk_free
+            largest = max(largest, abs(equality[i]))
+        if best_return(equality, lower, upper, size, vectors[2]) <= FEASIBLE * largest:
+            return NO_EXCESS_RETURN, math.nan, math.nan
+    # one place that calls the solver, twice at most: each more would be compiled once more
+    for attempt in range(2):
+        is_ratio = objective == MAX_SHARPE and attempt == 0
+        for i in range(size):
+            equality[i] = (reward[i] - risk_free) / largest if is_ratio else 1.0
+        low[groups] = target if objective == EFFICIENT_RETURN and attempt == 0 else -math.inf
+        state = minimise(
+            size, equality, is_ratio, lower, upper, row, low, high, groups + 1, factor, inverse, triangle, vectors,
+            active, pressure,
         )  # fmt: skip
-        return (TARGET_OUT_OF_REACH if again == OPTIMAL else again), math.nan, math.nan
-    return state, math.nan, math.nan
+        if attempt == 0 and (state != INFEASIBLE or objective == MIN_VOLATILITY):
+            break
+        if attempt == 1 and state == OPTIMAL:  # there are weights, but not with such a return
+            state = NO_EXCESS_RETURN if objective == MAX_SHARPE else TARGET_OUT_OF_REACH
+    if state != OPTIMAL:
+        return state, math.nan, math.nan
+    if objective == MAX_SHARPE:
+        return finish_sharpe(sub, size, scale, lower, upper, row, low, high, groups, risk_free, vectors, pressure)
+    return finish_volatility(sub, size, scale, lower, upper, row, low, high, groups + 1, vectors, pressure)
 
 
 def solve_risk(
@@ -249,51 +237,48 @@ def solve_risk(
     return: Newton's steps from above never pass the target, and bisection takes over where they leave the bracket.
     """
     solution, equality, reward = vectors[0], vectors[1], row[groups]
-    count = groups + 1
     wanted = target * target / scale if target > 0.0 else 0.0
-    state = minimise(
-        size, equality, False, lower, upper, row, low, high, groups, factor, inverse, triangle, vectors, active,
-        pressure,
-    )  # fmt: skip
-    if state != OPTIMAL:
-        return state, math.nan, math.nan
-    settle(solution, lower, upper, size)
-    if variance_of(sub, solution, size) / scale > wanted * (1.0 + TARGET_CLOSE):
-        return TARGET_OUT_OF_REACH, math.nan, math.nan
-    below = dot(reward, solution, size)
-    above = best_return(reward, lower, upper, size, vectors[2])
-    if keeps_rows(vectors[2], row, low, high, groups, size) and variance_of(sub, vectors[2], size) / scale <= wanted:
-        for i in range(size):  # the target is beyond the riskiest portfolio that anyone would want
-            solution[i] = vectors[2][i]
-        return finish_risk(sub, size, scale, wanted, lower, upper, row, low, high, groups, vectors, pressure)
-    asked = above - FEASIBLE * (1.0 + abs(above))
-    for _ in range(TARGET_ROUNDS):
+    for i in range(size):
+        equality[i] = 1.0
+    below, above, asked = -math.inf, math.inf, -math.inf  # the first round asks for no return
+    for rounds in range(TARGET_ROUNDS):
         low[groups] = asked
         state = minimise(
-            size, equality, False, lower, upper, row, low, high, count, factor, inverse, triangle, vectors, active,
+            size, equality, False, lower, upper, row, low, high, groups + 1, factor, inverse, triangle, vectors, active,
             pressure,
         )  # fmt: skip
-        if state != OPTIMAL and state != INFEASIBLE:
+        if state != OPTIMAL and (state != INFEASIBLE or rounds == 0):
             return state, math.nan, math.nan
         step = math.nan
-        if state == OPTIMAL:
+        if state == INFEASIBLE:
+            above = asked
+        else:
             settle(solution, lower, upper, size)
             variance = variance_of(sub, solution, size) / scale
-            is_last = above - below <= 1e-15 * (abs(above) + abs(below))
-            if abs(variance - wanted) <= TARGET_CLOSE * wanted or is_last:
-                return finish_risk(
-                    sub, size, scale, wanted, lower, upper, row, low, high, groups, vectors, pressure
-                )
+            if rounds == 0:
+                if variance > wanted * (1.0 + TARGET_CLOSE):
+                    return TARGET_OUT_OF_REACH, math.nan, math.nan
+                below = dot(reward, solution, size)
+                above = best_return(reward, lower, upper, size, vectors[2])
+                is_slack = variance_of(sub, vectors[2], size) / scale <= wanted
+                if is_slack and keeps_rows(vectors[2], row, low, high, groups, size):
+                    for i in range(size):  # the target is beyond the riskiest portfolio that anyone would want
+                        solution[i] = vectors[2, i]
+                    break
+                asked = above - FEASIBLE * (1.0 + abs(above))
+                continue
+            if abs(variance - wanted) <= TARGET_CLOSE * wanted or above - below <= 1e-15 * (abs(above) + abs(below)):
+                break
             if variance > wanted:
                 above = asked
             else:
                 below = asked
             if pressure[groups] > 0.0:
                 step = asked - (variance - wanted) / (2.0 * pressure[groups])
-        else:
-            above = asked
+        if rounds == TARGET_ROUNDS - 1:
+            return UNSOLVED, math.nan, math.nan
         asked = step if below < step < above else 0.5 * (below + above)
-    return UNSOLVED, math.nan, math.nan
+    return finish_risk(sub, size, scale, wanted, lower, upper, row, low, high, groups, vectors, pressure)
 
 
 def finish_volatility(
@@ -435,6 +420,8 @@ def kkt_residual(
     if not abs(total - 1.0) <= SUM_LIMIT:
         return math.inf
     for k in range(count):
+        if math.isinf(low[k]) and math.isinf(high[k]):
+            continue
         held, length = 0.0, 0.0
         for i in range(size):
             held += row[k, i] * weights[i]
@@ -742,6 +729,8 @@ def most_violated(
         if above < worst and marks[1 + size + i] == 0:
             chosen, gap, worst = 1 + size + i, above, above
     for k in range(count):
+        if math.isinf(low[k]) and math.isinf(high[k]):
+            continue
         held, length = 0.0, 1e-300
         for i in range(size):
             held += row[k, i] * solution[i]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from assets.allocation.population import risk_kernel
-from assets.allocation.population.shapes import Floats, Integers
+from assets.allocation.population.shapes import Floats, Integers, floats, integers
 from assets.performance.compiled import kernel
 
 
@@ -66,9 +66,9 @@ def measure_population(
     Raises:
         ValueError: no day, a member outside the universe, arrays that do not fit together.
     """
-    by_asset = np.ascontiguousarray(np.asarray(returns, dtype=np.float64).T)
+    by_asset = floats(np.asarray(returns, dtype=np.float64).T)
     _require(by_asset, confidence)
-    offsets, members = np.ascontiguousarray(offsets, np.int64), np.ascontiguousarray(members, np.int64)
+    offsets, members = integers(offsets), integers(members)
     if len(weights) != len(members) or len(offsets) == 0 or offsets[-1] != len(members) or (np.diff(offsets) < 0).any():
         raise ValueError(f"{len(weights)} weights, {len(members)} members and offsets that do not fit together")
     if len(members) and not (0 <= members.min() and members.max() < len(by_asset)):
@@ -79,7 +79,7 @@ def measure_population(
         by_asset,
         offsets,
         members,
-        np.ascontiguousarray(weights, dtype=np.float64),
+        floats(weights),
         float(daily_risk_free),
         float(periods_per_year),
         1.0 - confidence,
@@ -96,7 +96,7 @@ def measure_series(
     Raises:
         ValueError: no day, a confidence outside (0, 1).
     """
-    series = np.ascontiguousarray(returns, dtype=np.float64)
+    series = floats(returns)
     _require(series, confidence)
     values = np.empty((len(series), risk_kernel.MEASURES))
     kernel(risk_kernel.measure_series, 2 * series.size)(

@@ -21,9 +21,9 @@ def require_population(
     Raises:
         ValueError: they do not fit together, a member is outside the universe, the covariance is asymmetric.
     """
-    matrix = np.ascontiguousarray(covariance, dtype=np.float64)
-    borders = np.ascontiguousarray(offsets, dtype=np.int64)
-    places = np.ascontiguousarray(members, dtype=np.int64)
+    matrix = floats(covariance)
+    borders = integers(offsets)
+    places = integers(members)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"covariance {matrix.shape}, expected a square")
     if len(borders) == 0 or borders[0] != 0 or borders[-1] != len(places) or (np.diff(borders) < 0).any():
@@ -36,6 +36,16 @@ def require_population(
     return matrix, borders, places
 
 
+def floats(values: ArrayLike) -> Floats:
+    """Contiguous and writable: numba would compile a kernel anew for an array that is not."""
+    return np.require(np.asarray(values, dtype=np.float64), requirements=["C", "W"])
+
+
+def integers(values: ArrayLike) -> Integers:
+    """Likewise."""
+    return np.require(np.asarray(values, dtype=np.int64), requirements=["C", "W"])
+
+
 def spread(values: ArrayLike, size: int) -> Floats:
     """(size,) numbers from one for all or one each."""
-    return np.ascontiguousarray(np.broadcast_to(np.asarray(values, dtype=np.float64), (size,)))
+    return np.array(np.broadcast_to(np.asarray(values, dtype=np.float64), (size,)), order="C")
