@@ -1,16 +1,14 @@
-"""How fast populations are optimised and measured: `python -m benchmarks.optimiser [portfolios] [oracle sample]`.
+"""How fast populations are optimised and measured, on one core.
+
+`OPENBLAS_NUM_THREADS=1 python -m benchmarks.optimiser [portfolios] [sample for PyPortfolioOpt]`
 
 Belongs here: a made universe of 500 assets, portfolios drawn from it, our times beside those of PyPortfolioOpt, pandas
-and empyrical's formulas on a sample of the same portfolios, scaled up and said so. Processor time of one process with
-one thread; nothing is read or written.
+and empyrical's formulas on a sample of the same portfolios, scaled up and said so. Processor time of one process;
+nothing is read or written.
 """
 
-import os
-
-for library in ("OPENBLAS", "OMP", "MKL"):  # before numpy is imported: single core
-    os.environ[f"{library}_NUM_THREADS"] = "1"
-
 import itertools
+import os
 import sys
 import time
 import warnings
@@ -65,9 +63,7 @@ def optima(
 
     portfolios = len(offsets) - 1
     ours, found = timed(
-        lambda: solve_population(
-            covariance, mean, offsets, members, objective, upper=CAP, risk_free_rate=RISK_FREE
-        )
+        lambda: solve_population(covariance, mean, offsets, members, objective, upper=CAP, risk_free_rate=RISK_FREE)
     )
 
     def theirs(number: int, options: dict[str, Any] | None = None) -> float:
@@ -89,8 +85,9 @@ def optima(
     difference = np.abs(values - found.value[:sample]).max()
     text = (
         f"{objective}: {ours:.3f} s for {portfolios:,} ({ours / portfolios * 1e6:.1f} µs each), PyPortfolioOpt "
-        f"{each * 1e3:.2f} ms each of {sample}, scaled {each * portfolios:.0f} s: {each * portfolios / ours:,.0f} times; "
-        f"objective differs by {difference:.0e}; {solved:,} proven, largest residual {np.nanmax(found.kkt_residual):.0e}"
+        f"{each * 1e3:.2f} ms each of {sample}, scaled {each * portfolios:.0f} s: "
+        f"{each * portfolios / ours:,.0f} times; objective differs by {difference:.0e}; "
+        f"{solved:,} proven, largest residual {np.nanmax(found.kkt_residual):.0e}"
     )
     return text, found.weights
 
@@ -108,7 +105,8 @@ def parity(covariance: np.ndarray, rng: np.random.Generator, sample: int) -> str
     weights = np.array([[row[place] for place in range(size)] for row in theirs])
     difference = np.abs(weights.ravel() - found.weights[: weights.size]).max()
     return (
-        f"HRP, n = 50: {ours / count * 1e6:.0f} µs, PyPortfolioOpt {each * 1e3:.1f} ms: {each * count / ours:,.0f} times; "
+        f"HRP, n = 50: {ours / count * 1e6:.0f} µs, PyPortfolioOpt {each * 1e3:.1f} ms: "
+        f"{each * count / ours:,.0f} times; "
         f"weights differ by {difference:.0e}"
     )
 
@@ -144,7 +142,8 @@ def measures(
     fused, _ = timed(lambda: measure_population(returns, offsets, members, weights))
     return [
         f"risk measures of {DAYS} days: {ours / len(series) * 1e6:.1f} µs a portfolio, empyrical's formulas in numpy "
-        f"{each * 1e6:.0f} µs: {each * len(series) / ours:.0f} times; differ by {np.abs(table - np.array(theirs)).max():.0e}",
+        f"{each * 1e6:.0f} µs: {each * len(series) / ours:.0f} times; "
+        f"differ by {np.abs(table - np.array(theirs)).max():.0e}",
         f"the same from weights, returns of the portfolio included: {fused / portfolios * 1e6:.1f} µs a portfolio",
     ]
 

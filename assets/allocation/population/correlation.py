@@ -1,6 +1,7 @@
 """Correlations of a universe: the matrix of one window, and rolling ones of pairs.
 
-Belongs here: shapes and checks, the matrix. Must not be here: the moving sums (correlation_kernel), regimes, SQL, labels.
+Belongs here: shapes and checks, the matrix. Must not be here: the moving sums
+(correlation_kernel), regimes, SQL, labels.
 """
 
 import numpy as np
@@ -65,7 +66,7 @@ def rolling_correlations(returns: ArrayLike, first: ArrayLike, second: ArrayLike
     if by_asset.ndim != 2 or left.shape != right.shape:
         raise ValueError(f"returns {by_asset.shape[::-1]} with {left.shape} and {right.shape} columns of pairs")
     both = np.concatenate([left, right])
-    if len(both) and not (0 <= both.min() and both.max() < len(by_asset)):
+    if len(both) and not (both.min() >= 0 and both.max() < len(by_asset)):
         raise ValueError(f"pairs name columns {both.min()} to {both.max()} of {len(by_asset)}")
     correlations = np.empty((len(left), by_asset.shape[1]))
     kernel(correlation_kernel.roll, correlations.size)(by_asset, left, right, int(window), correlations)

@@ -1,6 +1,7 @@
 """Rolling correlations of pairs, in loops that numba compiles (see assets.performance.compiled).
 
-Belongs here: the moving sums. Must not be here: anything that numba does not compile, the choice of pairs (correlation).
+Belongs here: the moving sums. Must not be here: anything that numba does not compile, the choice of pairs
+(correlation).
 
 Moving sums lose digits: what leaves the window is subtracted with rounding, and a quiet window after a jump would be
 rounding alone. So sums are of deviations from the mean of a recent window, are made anew every `window` days, and at

@@ -125,9 +125,7 @@ def root_of(parent: Integers, number: int) -> int:
     return number
 
 
-def bisect(
-    covariance: Floats, own: Integers, order: Integers, size: int, numbers: Integers, weights: Floats
-) -> None:
+def bisect(covariance: Floats, own: Integers, order: Integers, size: int, numbers: Integers, weights: Floats) -> None:
     """Fill `weights` (size,): halves of the order share by the inverse of their variances, down to single assets."""
     starts, ends = numbers[0], numbers[1]
     for i in range(size):

@@ -18,7 +18,8 @@ Proof: the first-order conditions, evaluated on the covariance as given (not on 
 solved), with the solver's multipliers of the rows only. Whoever found them, multipliers of the right sign that leave
 no residual show an optimum: the problems are convex, the Sharpe ratio is pseudo-concave where it is positive.
 
-Names: `inverse` (n, n) holds the transposed J of the paper: its rows are conjugate directions, inverse @ H @ inverse' = I.
+Names: `inverse` (n, n) holds the transposed J of the paper: its rows are conjugate directions, and
+inverse @ H @ inverse' = I.
 """
 
 import math
@@ -170,7 +171,7 @@ def solve_one(
     """One portfolio: (status, value of the objective, KKT residual); the weights are in vectors[0]."""
     equality, reward = vectors[1], row[groups]
     needs_returns = objective != MIN_VOLATILITY
-    needs_target = objective == EFFICIENT_RISK or objective == EFFICIENT_RETURN
+    needs_target = objective in (EFFICIENT_RISK, EFFICIENT_RETURN)
     if not is_finite(sub, size, lower, upper, reward, needs_returns) or (needs_target and not math.isfinite(target)):
         return NOT_FINITE, math.nan, math.nan
     if not bounds_fit(lower, upper, size):
@@ -240,12 +241,13 @@ def solve_risk(
     wanted = target * target / scale if target > 0.0 else 0.0
     for i in range(size):
         equality[i] = 1.0
+    is_ratio = size < 0  # False, but not a constant: see minimise
     below, above, asked = -math.inf, math.inf, -math.inf  # the first round asks for no return
     for rounds in range(TARGET_ROUNDS):
         low[groups] = asked
         state = minimise(
-            size, equality, False, lower, upper, row, low, high, groups + 1, factor, inverse, triangle, vectors, active,
-            pressure,
+            size, equality, is_ratio, lower, upper, row, low, high, groups + 1, factor, inverse, triangle,
+            vectors, active, pressure,
         )  # fmt: skip
         if state != OPTIMAL and (state != INFEASIBLE or rounds == 0):
             return state, math.nan, math.nan
@@ -375,7 +377,7 @@ def finish_risk(
     vectors: Floats,
     pressure: Floats,
 ) -> tuple[int, float, float]:
-    """Prove a largest return: the gradient is that of -return, the limit on the variance is active or without weight."""
+    """Prove a largest return: the gradient is that of -return; the limit on the variance may be slack."""
     weights, gradient, reward = vectors[0], vectors[2], row[groups]
     variance = variance_of(sub, weights, size) / scale
     risk = 0.0
@@ -437,7 +439,7 @@ def kkt_residual(
                 gradient[i] -= force * row[k, i]
     if norm == 0.0:
         return 0.0
-    # the sum's multiplier: between the steepest at an upper bound and the flattest at a lower one, or the free ones' mean
+    # the sum's multiplier: the free weights' mean; with none, between what upper and lower bounds allow
     free, middle, floor, ceiling = 0, 0.0, -math.inf, math.inf
     for i in range(size):
         is_low, is_high = weights[i] <= lower[i], weights[i] >= upper[i]
@@ -470,7 +472,7 @@ def kkt_residual(
 
 def keeps_rows(weights: Floats, row: Floats, low: Floats, high: Floats, count: int, size: int) -> bool:
     """Whether the weights are within the limits of the rows."""
-    for k in range(count):
+    for k in range(count):  # noqa: SIM110 (numba compiles no generator)
         if not low[k] <= dot(row[k], weights, size) <= high[k]:
             return False
     return True
@@ -642,8 +644,8 @@ def minimise(
             sums[k] += factor[k, i]
     for k in range(count):
         pressure[k] = 0.0
-    held = 0
-    chosen, gap = 0, -1.0
+    # 0, but not a constant: for those numba compiles the functions below a second time
+    held, chosen, gap = marks[0], marks[0], -1.0
     for _ in range(50 + 20 * limits):
         force = 0.0
         while True:
@@ -848,7 +850,7 @@ def dot(left: Floats, right: Floats, size: int) -> float:
 
 
 def variance_of(sub: Floats, weights: Floats, size: int) -> float:
-    """w'Cw."""
+    """The variance w'Cw."""
     total = 0.0
     for i in range(size):
         if weights[i] != 0.0:

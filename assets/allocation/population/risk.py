@@ -71,7 +71,7 @@ def measure_population(
     offsets, members = integers(offsets), integers(members)
     if len(weights) != len(members) or len(offsets) == 0 or offsets[-1] != len(members) or (np.diff(offsets) < 0).any():
         raise ValueError(f"{len(weights)} weights, {len(members)} members and offsets that do not fit together")
-    if len(members) and not (0 <= members.min() and members.max() < len(by_asset)):
+    if len(members) and not (members.min() >= 0 and members.max() < len(by_asset)):
         raise ValueError(f"members {members.min()} to {members.max()} of a universe of {len(by_asset)}")
     values = np.empty((len(offsets) - 1, risk_kernel.MEASURES))
     steps = by_asset.shape[1] * (len(members) + 2 * len(values))

@@ -28,7 +28,7 @@ def require_population(
         raise ValueError(f"covariance {matrix.shape}, expected a square")
     if len(borders) == 0 or borders[0] != 0 or borders[-1] != len(places) or (np.diff(borders) < 0).any():
         raise ValueError(f"offsets must rise from 0 to the {len(places)} members")
-    if len(places) and not (0 <= places.min() and places.max() < len(matrix)):
+    if len(places) and not (places.min() >= 0 and places.max() < len(matrix)):
         raise ValueError(f"members {places.min()} to {places.max()} of a universe of {len(matrix)}")
     finite = np.where(np.isfinite(matrix), matrix, 0.0)
     if np.abs(finite - finite.T).max(initial=0.0) > ASYMMETRY * np.abs(finite).max(initial=0.0):

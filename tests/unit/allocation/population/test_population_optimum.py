@@ -20,7 +20,9 @@ PRECISE = {"solver": "CLARABEL", "solver_options": {"tol_gap_abs": 1e-12, "tol_g
 OBJECTIVES = ("min_volatility", "max_sharpe", "efficient_return", "efficient_risk")
 
 
-def one(covariance: FloatArray, returns: FloatArray | None = None, objective: str = "min_volatility", **limits) -> Optima:  # type: ignore[no-untyped-def]
+def one(
+    covariance: FloatArray, returns: FloatArray | None = None, objective: str = "min_volatility", **limits
+) -> Optima:  # type: ignore[no-untyped-def]
     """A portfolio of the whole universe."""
     size = len(covariance)
     returns = np.zeros(size) if returns is None else returns
@@ -82,7 +84,10 @@ def test_values_are_those_of_pyportfolioopt(published: Estimates, objective: str
         # not merely as good: ours keeps the limits to the last digits
         ours = found.weights[begin:end]
         limits = Constraints(
-            tuple(map(str, own)), np.zeros(len(own)), np.full(len(own), 0.4), (GroupBound("g", row[own] > 0, 0.05, 0.5),)
+            tuple(map(str, own)),
+            np.zeros(len(own)),
+            np.full(len(own), 0.4),
+            (GroupBound("g", row[own] > 0, 0.05, 0.5),),
         )
         assert problems(ours, limits) == []
         assert ours.min() >= 0.0
@@ -229,7 +234,12 @@ def test_an_answer_does_not_depend_on_its_neighbours(monkeypatch: pytest.MonkeyP
 
 
 @settings(max_examples=60, deadline=None)
-@given(size=st.integers(2, 14), seed=st.integers(0, 10**6), scale=st.floats(1e-8, 1e8), objective=st.sampled_from(OBJECTIVES[:2]))
+@given(
+    size=st.integers(2, 14),
+    seed=st.integers(0, 10**6),
+    scale=st.floats(1e-8, 1e8),
+    objective=st.sampled_from(OBJECTIVES[:2]),
+)
 def test_order_and_unit_do_not_matter_and_more_choice_never_hurts(
     size: int, seed: int, scale: float, objective: str
 ) -> None:

@@ -50,7 +50,9 @@ def test_measures_are_those_of_the_performance_tables(published: Estimates) -> N
     deviation = measures.sample_deviation(returns)
     found = measure_series(returns, daily_risk_free=0.0001)
     assert found.volatility == pytest.approx(measures.volatility(deviation, periods).value, abs=1e-12)
-    assert found.sharpe_ratio == pytest.approx(measures.sharpe_ratio(returns, rates, deviation, periods).value, abs=1e-9)
+    assert found.sharpe_ratio == pytest.approx(
+        measures.sharpe_ratio(returns, rates, deviation, periods).value, abs=1e-9
+    )
     assert found.sortino_ratio == pytest.approx(measures.sortino_ratio(returns, rates, periods).value, abs=1e-9)
     assert found.max_drawdown == pytest.approx(measures.drawdown(returns, periods)[0].value, abs=1e-12)
 
