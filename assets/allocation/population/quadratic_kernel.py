@@ -301,13 +301,15 @@ def finish_volatility(
     settle(weights, lower, upper, size)
     variance = max(variance_of(sub, weights, size), 0.0)
     deviation = math.sqrt(variance)
-    divisor = deviation if deviation > 0.0 else 1.0
+    # next to a volatility of zero its gradient is the direction of rounding: the variance's stands for it
+    has_variance = variance > NO_VARIANCE * scale
+    divisor = deviation if has_variance else math.sqrt(scale)
     norm = 0.0
     for i in range(size):
         gradient[i] = dot(sub[i], weights, size) / divisor
         norm += gradient[i] * gradient[i]
-    if variance <= NO_VARIANCE * scale:
-        norm = scale  # nothing is below a volatility of zero: what is left of the gradient is rounding
+    if not has_variance:
+        norm = scale
     residual = kkt_residual(
         gradient, math.sqrt(norm), weights, lower, upper, row, low, high, count, scale / divisor, pressure, size
     )

@@ -209,6 +209,10 @@ def test_singular_covariances_are_solved() -> None:
     model = EfficientFrontier(None, few, **PRECISE)
     weights = np.array(list(model.min_volatility().values()))
     assert found.value[0] == pytest.approx(np.sqrt(max(weights @ few @ weights, 0.0)), abs=1e-6)
+    balanced = np.random.default_rng(4).normal(0.0, 1.0, (3, 21))
+    found = one(balanced.T @ balanced / 3)  # 21 assets in 3 dimensions: some mixture has no risk at all
+    assert found.status[0] == "optimal"
+    assert found.value[0] <= 1e-6
     assert one(np.diag([0.0, 0.04])).weights == pytest.approx([1.0, 0.0], abs=1e-8)
 
 
