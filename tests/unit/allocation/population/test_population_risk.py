@@ -13,7 +13,7 @@ NAMES = ("volatility", "sharpe_ratio", "sortino_ratio", "max_drawdown", "value_a
 
 def by_empyrical(returns: FloatArray, risk_free: float, periods: int, cutoff: float) -> list[float]:
     """empyrical 0.5.5's annual_volatility, sharpe_ratio, sortino_ratio, max_drawdown, value_at_risk,
-    conditional_value_at_risk, formula by formula; the package itself does not install beside this numpy.
+    conditional_value_at_risk, formula by formula; the package itself is no dependency of ours.
     """
     excess = returns - risk_free
     downside = np.sqrt(np.mean(np.square(np.clip(excess, -np.inf, 0)))) * np.sqrt(periods)
