@@ -24,7 +24,9 @@ _NEEDS = """
 create temporary table needs on commit drop as
 with
 active as materialized (
-    select id as portfolio_id, base_currency, benchmark, risk_free_rate from registry.portfolios where is_active
+    select
+        id as portfolio_id, benchmark, risk_free_rate, 'fiat:' || base_currency as base_currency
+    from registry.portfolios where is_active
 ),
 booked as materialized (
     select rows.portfolio_id, rows.instrument_id, rows.currency, rows.fee_currency,

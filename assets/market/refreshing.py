@@ -17,7 +17,7 @@ from secrets import token_hex
 
 from assets.market import store
 from assets.market.model import MarketSource
-from assets.market.sources.asking import Asking
+from assets.market.sources.asking import Asking, Patience
 from assets.market.sources.build import RATES, SOURCES, build_sources
 from assets.market.store import HOLDINGS_CHANNEL
 from assets.market.tracking import TrackingResult, track
@@ -27,6 +27,9 @@ from assets.warehouse.database import Connection
 
 #: Prices can turn out to be in a currency that needs a price itself, and that one in another.
 _ROUNDS = 3
+#: A run does not wait for a source that fails: shorter than the rest of a host that failed too often in a row, so that
+#: the questions behind it end at once, and are asked again a quarter of an hour later.
+PATIENCE_OF_RUN = Patience(tries=3, timeout_seconds=10.0, deadline_seconds=15.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ async def _bring_up_to_date(
 ) -> Refreshed:  # fmt: skip
     deadline = Deadline(time.monotonic, seconds)
     async with AsyncExitStack() as stack:
-        sources = await open_sources(conn, access, now, stack)
+        sources = await open_sources(conn, access, now, stack, PATIENCE_OF_RUN if holds_pipeline else None)
         worker = Worker(
             conn, sources, worker_name(), now, time.monotonic, SystemRandom(),
             holds_pipeline=holds_pipeline, run_id=run_id,
@@ -155,12 +158,16 @@ def _track(
 
 
 async def open_sources(
-    conn: Connection, access: Access, now: Callable[[], datetime], stack: AsyncExitStack
+    conn: Connection,
+    access: Access,
+    now: Callable[[], datetime],
+    stack: AsyncExitStack,
+    patience: Patience | None = None,
 ) -> dict[str, MarketSource]:
     """The sources that may be asked, each with a budget for its host, closed by `stack`."""
     with conn.transaction():
         order = store.read_price_settings(conn).sources
-    asking = Asking(Hosts(time.monotonic, rates=RATES), time.monotonic, SystemRandom())
+    asking = Asking(Hosts(time.monotonic, rates=RATES), time.monotonic, SystemRandom(), patience)
     built = build_sources(source_names(access.allowed, order), asking, now, access.endpoints or {})
     for source in built.values():
         await stack.enter_async_context(source)

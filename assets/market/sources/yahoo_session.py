@@ -6,6 +6,7 @@ tries another way of getting its cookie and asks again. An answer of the chart s
 instead, so it is seen, with its status and Retry-After, and costs one request. This module imports yfinance.
 """
 
+import logging
 import threading
 import time
 import warnings
@@ -37,6 +38,7 @@ class RefusedError(Exception):
 def quiet_yfinance() -> Any:
     """The module, told to raise what it would only log, and to keep nothing on disk."""
     warnings.filterwarnings("ignore", module=r"yfinance\..*")  # of pandas, about how yfinance calls it
+    logging.getLogger("yfinance").setLevel(logging.CRITICAL)  # what it would print, our failures tell
     yfinance.config.debug.hide_exceptions = False
     yfinance.cache._TzCacheManager._tz_cache = yfinance.cache._TzCacheDummy()
     yfinance.cache._CookieCacheManager._Cookie_cache = yfinance.cache._CookieCacheDummy()
