@@ -144,6 +144,8 @@ def by_user(
 
 
 def _stream(conn: Connection, query: str) -> Iterator[tuple[Any, ...]]:
+    # a million transactions are sorted in memory; for the transaction of the caller only
+    conn.execute("select set_config('work_mem', '256MB', true)")
     with conn.cursor(name="ledger_input") as cursor:
         cursor.execute(query)
         while rows := cursor.fetchmany(FETCH_ROWS):
