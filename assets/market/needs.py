@@ -25,7 +25,8 @@ create temporary table needs on commit drop as
 with
 active as materialized (
     select
-        id as portfolio_id, benchmark, risk_free_rate, 'fiat:' || base_currency as base_currency
+        id as portfolio_id, benchmark, risk_free_rate,
+        case when base_currency like '%%:%%' then base_currency else 'fiat:' || base_currency end as base_currency
     from registry.portfolios where is_active
 ),
 booked as materialized (
