@@ -9,9 +9,10 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 
+from assets.wallets.known_state import read_known
 from assets.wallets.model import Asset, Block, Cell, ChainReport, Kind, Status
 from assets.wallets.planning import plan
-from assets.wallets.store import Landed, land, read_known, write_known_instruments
+from assets.wallets.store import Landed, land, write_known_instruments
 from assets.warehouse.database import Connection, connect, copy_rows
 from assets.warehouse.migrate import migrate
 from benchmarks._command import temporary_home

@@ -7,9 +7,10 @@ import dagster as dg
 
 from assets import keys
 from assets.publication import runs
+from assets.wallets.known_state import has_wallets, read_known
 from assets.wallets.model import ChainReport
 from assets.wallets.planning import plan
-from assets.wallets.store import Landed, has_wallets, land, read_known
+from assets.wallets.store import Landed, land
 
 _DESCRIPTIONS = {
     "chain_reads": "What each chain said in each run: block, endpoint, tries, cells by status.",

@@ -1,29 +1,26 @@
-"""Wallets in the database: what is known before a read, and what a read left.
+"""Wallets in the database: what a read left, and the reviewed instruments.
 
-Belongs here: all SQL of wallets. Must not be here: what to ask (planning), calls (engine), the models that value it.
+Belongs here: SQL that writes. Must not be here: what is known before a read (known_state), rows of a report
+(report_rows), calls (engine), the models that value it.
 
 Landing is COPY into temporary tables and statements over sets, in one transaction of the caller's. A row is written
 where the state of a cell differs from what was known, so the same read twice adds its chain's row alone. A failed cell
 never touches the good amount. What was read at a block that is gone is undone before the new read is compared.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, localcontext
-from typing import Any
 
-from assets.registry.other_chains import known_slugs
-from assets.wallets.identity import asset_of, chain_of, instrument_id
 from assets.wallets.known_instruments import known_instruments
-from assets.wallets.model import Asset, Block, Cell, ChainReport, Kind, Position, Status
-from assets.wallets.planning import Known, Plan
-from assets.wallets.positions.declared import Declared
+from assets.wallets.known_state import LAST_READS
+from assets.wallets.model import ChainReport
+from assets.wallets.planning import Plan
+from assets.wallets.report_rows import cell_rows, component_rows, fact_rows, read_row
 from assets.warehouse.database import Connection, copy_rows
 
 #: Changed rows from which on tables are analysed: the models come before autovacuum does.
 _ANALYSED_ROWS = 1_000
-_PER_UNIT = Decimal(1).scaleb(-36)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,108 +40,6 @@ class Landed:
             f"{self.positions:,} changed positions"
         )
 
-
-# -- before a read -------------------------------------------------------------------------------------------------
-
-_WALLETS = """
-select distinct wallets.chain_id, wallets.wallet_address
-from registry.portfolio_wallets as wallets
-inner join registry.portfolios on wallets.portfolio_id = portfolios.id
-where wallets.is_active and portfolios.is_active
-order by 1, 2
-"""
-_DECLARED = """
-select instrument, chain, address, asset_type, protocol, category, canonical_instrument
-from registry.instruments
-where instrument ~ '^(eip155|solana):.*/(erc|token:)' or (chain is not null and address is not null)
-order by instrument
-"""
-_HELD = """
-select cells.chain, cells.wallet, cells.instrument_id
-from ops.wallet_cells as cells
-left join raw.token_facts as facts on cells.instrument_id = facts.instrument_id
-where cells.raw_amount <> 0 and facts.is_position is not true
-order by 1, 2, 3
-"""
-_LAST_READS = """
-select asked.chain, last.turn, good.block_number, good.block_hash, good.block_at
-from unnest(%s::text[]) as asked (chain)
-left join lateral (
-    select reads.turn from raw.chain_reads as reads where reads.chain = asked.chain order by reads.read_id desc limit 1
-) as last on true
-left join lateral (
-    select reads.block_number, reads.block_hash, reads.block_at from raw.chain_reads as reads
-    where reads.chain = asked.chain and reads.failure is null and reads.superseded_by is null
-    order by reads.read_id desc limit 1
-) as good on true
-where last.turn is not null
-"""
-_WANTED_FACTS = """
-select distinct positions.component_id from raw.wallet_positions as positions
-where not exists (select from raw.token_facts as facts where facts.instrument_id = positions.component_id)
-"""
-
-
-def read_known(conn: Connection) -> Known:
-    """What the database knows of all wallets of active portfolios."""
-    wallets: dict[str, list[str]] = {}
-    for chain, address in conn.execute(_WALLETS):
-        wallets.setdefault(chain, []).append(address)
-    if not wallets:
-        return Known({})
-    held: dict[str, list[tuple[str, str]]] = {}
-    with conn.cursor(name="held_cells") as cursor:
-        cursor.itersize = 50_000
-        cursor.execute(_HELD)
-        for chain, wallet, instrument in cursor:
-            if chain in wallets:
-                held.setdefault(chain, []).append((wallet, instrument))
-    blocks, turns = {}, {}
-    for chain, turn, number, block_hash, at in conn.execute(_LAST_READS, [list(wallets)]):
-        turns[chain] = turn
-        if number is not None:
-            blocks[chain] = Block(number, block_hash, at)
-    facts = conn.execute("select instrument_id from raw.token_facts where decimals is not null")
-    return Known(
-        wallets,
-        [one for one in (_declared(*row) for row in conn.execute(_DECLARED)) if one],
-        held,
-        frozenset(row[0] for row in facts),
-        _by_chain(row[0] for row in conn.execute(_WANTED_FACTS)),
-        blocks,
-        turns,
-    )
-
-
-def _declared(
-    instrument: str,
-    chain: str | None,
-    address: str | None,
-    asset_type: str | None,
-    protocol: str | None,
-    category: str | None,
-    canonical: str | None,
-) -> Declared | None:
-    """A declared token under its own id, or that of the chain and address it was given."""
-    name = instrument
-    if chain_of(name) is None:
-        if address is None or chain not in known_slugs():
-            return None
-        name = instrument_id(Asset(str(chain), Kind.ERC20, address))
-    behind = asset_of(canonical) if canonical else None
-    return Declared(name, asset_type or "token", protocol, category, behind.address if behind else None)
-
-
-def _by_chain(instruments: Iterable[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for name in instruments:
-        chain = chain_of(name)
-        if chain is not None:
-            found.setdefault(chain, []).append(name)
-    return found
-
-
-# -- after a read --------------------------------------------------------------------------------------------------
 
 _READ_COLUMNS = (
     "run_id", "chain", "turn", "asked_at", "block_number", "block_hash", "block_at", "counts_at", "endpoint", "tries",
@@ -339,8 +234,8 @@ def land(conn: Connection, run_id: str, cutoff_at: datetime, plan: Plan, reports
         return Landed(0, 0, 0, 0)
     row = conn.execute("select coalesce(max(read_id), 0) from raw.chain_reads").fetchone()
     before = row[0] if row else 0
-    turns = {chain: turn for chain, turn, *_ in conn.execute(_LAST_READS, [[report.chain for report in reports]])}
-    rows = (_read_row(report, run_id, cutoff_at, turns.get(report.chain, 0)) for report in reports)
+    turns = {chain: turn for chain, turn, *_ in conn.execute(LAST_READS, [[report.chain for report in reports]])}
+    rows = (read_row(report, run_id, cutoff_at, turns.get(report.chain, 0)) for report in reports)
     copy_rows(conn, "raw.chain_reads", _READ_COLUMNS, rows)
     for statement in _NEW_TABLES.split(";"):
         conn.execute(statement, {"run": run_id, "before": before} if "%(run)s" in statement else None)
@@ -350,9 +245,9 @@ def land(conn: Connection, run_id: str, cutoff_at: datetime, plan: Plan, reports
         conn.execute(_UNDO)
         conn.execute(_RESTORE)
     read = [report for report in reports if report.block is not None and report.failure is None]
-    copy_rows(conn, "pg_temp.new_cells", _columns(conn, "new_cells"), _cell_rows(read, plan))
-    copy_rows(conn, "pg_temp.new_facts", _columns(conn, "new_facts"), _fact_rows(read))
-    copy_rows(conn, "pg_temp.new_components", _columns(conn, "new_components"), _component_rows(read))
+    copy_rows(conn, "pg_temp.new_cells", _columns(conn, "new_cells"), cell_rows(read, plan))
+    copy_rows(conn, "pg_temp.new_facts", _columns(conn, "new_facts"), fact_rows(read))
+    copy_rows(conn, "pg_temp.new_components", _columns(conn, "new_components"), component_rows(read))
     for table in ("new_reads", "new_cells", "new_facts", "new_components"):
         conn.execute(f"analyze pg_temp.{table}")
     if any(report.is_reorganised for report in reports):
@@ -379,138 +274,6 @@ def _columns(conn: Connection, table: str) -> list[str]:
     return [column.name for column in found or ()]
 
 
-def _read_row(report: ChainReport, run_id: str, cutoff_at: datetime, turns: int) -> Sequence[Any]:
-    block, counts = report.block, {status: 0 for status in Status}
-    for cell in report.cells:
-        counts[cell.status] += 1
-    at = report.asked_at if block is None else min(block.timestamp, report.asked_at)
-    return (
-        run_id,
-        report.chain,
-        turns + (block is not None and report.failure is None),
-        report.asked_at,
-        block and block.number,
-        block and block.hash,
-        block and block.timestamp,
-        min(at, cutoff_at),
-        report.endpoint,
-        len(report.tries),
-        report.seconds,
-        counts[Status.OK],
-        counts[Status.ZERO],
-        counts[Status.FAILED],
-        counts[Status.UNSUPPORTED],
-        counts[Status.QUARANTINED],
-        len(report.positions),
-        report.is_reorganised,
-        report.failure or (None if block else "no block"),
-        "; ".join(report.problems) or None,
-    )
-
-
-def _cell_rows(reports: Iterable[ChainReport], plan: Plan) -> Iterator[Sequence[Any]]:
-    """What is kept: every amount above zero, and of what is named or was held whatever became of it.
-
-    After a reorganisation what was held is known only in the database, so all goes there.
-    """
-    for report in reports:
-        named, held = plan.named.get(report.chain, frozenset()), plan.held.get(report.chain, frozenset())
-        name = _memo(instrument_id)
-        receipts = {(position.wallet, position.instrument_id) for position in report.positions}
-        for cell in report.cells:
-            instrument = name(cell.asset)
-            key = (cell.wallet, instrument)
-            is_kept = instrument in named or key in held
-            if (cell.status is Status.OK or is_kept or report.is_reorganised) and key not in receipts:
-                yield report.chain, cell.wallet, instrument, cell.status.value, cell.amount, _shown(cell), is_kept
-        for (wallet, instrument), (units, reason) in _units(report.positions).items():
-            status = "failed" if units is None else "ok" if units else "zero"
-            yield report.chain, wallet, instrument, status, units, reason, instrument in named
-
-
-def _memo(function: Callable[[Asset], str]) -> Callable[[Asset], str]:
-    """The same few assets come with every wallet; hashing one costs less than making its id."""
-    known: dict[Asset, str] = {}
-
-    def of(asset: Asset) -> str:
-        found = known.get(asset)
-        if found is None:
-            found = known[asset] = function(asset)
-        return found
-
-    return of
-
-
-def _shown(cell: Cell) -> str | None:
-    return cell.reason[:500] if cell.reason else None
-
-
-def _units(positions: Iterable[Position]) -> dict[tuple[str, str], tuple[int | None, str | None]]:
-    """Units by wallet and instrument, what is borrowed negative; None and the reason where not even they were read."""
-    units: dict[tuple[str, str], tuple[int | None, str | None]] = {}
-    for position in positions:
-        key = (position.wallet, position.instrument_id)
-        if _is_unread(position):
-            units[key] = (None, position.reason and position.reason[:500])
-        else:
-            units[key] = (-abs(position.units) if position.asset_type == "borrowed" else position.units, None)
-    return units
-
-
-def _is_unread(position: Position) -> bool:
-    """assets/wallets/positions/reading.py says how a position tells it."""
-    return position.units == 0 and position.reason is not None
-
-
-def _fact_rows(reports: Iterable[ChainReport]) -> Iterator[Sequence[Any]]:
-    for report in reports:
-        for fact in report.facts:
-            yield (
-                instrument_id(fact.asset), report.chain, fact.asset.address, fact.decimals, _text(fact.symbol),
-                _text(fact.name), None, None, None, False,
-            )  # fmt: skip
-        read = (position for position in report.positions if not _is_unread(position))
-        for position in {position.instrument_id: position for position in read}.values():
-            yield (
-                position.instrument_id, report.chain, None, position.decimals, None, None, position.asset_type,
-                position.protocol, position.category, True,
-            )  # fmt: skip
-
-
-def _text(text: str | None) -> str | None:
-    """What a contract calls itself: PostgreSQL refuses zero bytes, and nobody reads more than this."""
-    return text.replace("\0", "").strip()[:100] or None if text else None
-
-
-def _component_rows(reports: Iterable[ChainReport]) -> Iterator[Sequence[Any]]:
-    """Units of each component for one unit of a receipt, from the wallet that has most of it: it rounds least."""
-    for report in reports:
-        largest: dict[str, Position] = {}
-        for position in report.positions:
-            known = largest.get(position.instrument_id)
-            if position.components and position.units and (known is None or abs(position.units) > abs(known.units)):
-                largest[position.instrument_id] = position
-        for instrument, position in largest.items():
-            if all(component.decimals is not None for component in position.components):
-                for component_id, per_unit in _per_unit(position).items():
-                    yield report.chain, instrument, component_id, per_unit
-
-
-def _per_unit(position: Position) -> Mapping[str, Decimal]:
-    units = -abs(position.units) if position.asset_type == "borrowed" else position.units
-    found: dict[str, Decimal] = {}
-    with localcontext() as context:
-        context.prec = 120
-        for component in position.components:
-            name = instrument_id(component.asset)
-            amount = Decimal(component.amount).scaleb(position.decimals - (component.decimals or 0)) / units
-            found[name] = found.get(name, Decimal(0)) + amount
-        return {name: per_unit.quantize(_PER_UNIT) for name, per_unit in found.items()}
-
-
-# -- reference data and what a run's result follows from ----------------------------------------------------------
-
-
 def write_known_instruments(conn: Connection) -> int:
     """Make ops.known_instruments say what the reviewed files say; returns the rows that differed."""
     conn.execute("create temporary table new_known (like ops.known_instruments) on commit drop")
@@ -524,8 +287,3 @@ def write_known_instruments(conn: Connection) -> int:
     if changed:
         conn.execute("analyze ops.known_instruments")
     return changed
-
-
-def has_wallets(conn: Connection) -> bool:
-    """Whether an active portfolio has an active wallet."""
-    return conn.execute(_WALLETS + " limit 1").fetchone() is not None

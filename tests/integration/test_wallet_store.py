@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from assets.wallets.known_state import read_known
 from assets.wallets.model import Asset, Block, Cell, ChainReport, Component, Kind, Position, Status, TokenFacts
 from assets.wallets.planning import Plan, plan
-from assets.wallets.store import Landed, land, read_known, write_known_instruments
+from assets.wallets.store import Landed, land, write_known_instruments
 from assets.warehouse.database import Connection, connect
 
 ALICE, BOB = "0x" + "A1" * 20, "0x" + "B0" * 20
