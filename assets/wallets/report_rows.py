@@ -46,7 +46,7 @@ def read_row(report: ChainReport, run_id: str, cutoff_at: datetime, turns: int) 
 
 
 def cell_rows(reports: Iterable[ChainReport], plan: Plan) -> Iterator[Sequence[Any]]:
-    """What is kept: every amount above zero, and of what is named or was held whatever became of it.
+    """What is kept: every amount above zero, asked for or found, and of what is named or was held whatever became of it.
 
     After a reorganisation what was held is known only in the database, so all goes there.
     """
@@ -54,7 +54,7 @@ def cell_rows(reports: Iterable[ChainReport], plan: Plan) -> Iterator[Sequence[A
         named, held = plan.named.get(report.chain, frozenset()), plan.held.get(report.chain, frozenset())
         name = _memo(instrument_id)
         receipts = {(position.wallet, position.instrument_id) for position in report.positions}
-        for cell in report.cells:
+        for cell in (*report.cells, *report.found):
             instrument = name(cell.asset)
             key = (cell.wallet, instrument)
             is_kept = instrument in named or key in held

@@ -104,6 +104,13 @@ def test_the_same_read_twice_adds_no_balance(conn: Connection) -> None:
     assert known.facts == frozenset({TOKEN_ID})
 
 
+def test_what_a_chain_tells_unasked_is_kept_and_asked_for_from_then_on(conn: Connection) -> None:
+    found = (Cell(ALICE, TOKEN, Status.OK, 7),)
+    assert landed(conn, report(1, FIRST[:1], facts=FACTS, found=found)).balances == 2
+    assert states(conn)["A", TOKEN_ID] == ("ok", 7)
+    assert (ALICE, TOKEN_ID) in read_known(conn).held["ethereum"]
+
+
 def test_what_fails_keeps_the_good_amount_and_is_written_once(conn: Connection) -> None:
     landed(conn, report(1, FIRST, facts=FACTS))
     bad = [(ALICE, ETHER, Status.FAILED, None), (ALICE, TOKEN, Status.QUARANTINED, None), *FIRST[2:]]
