@@ -8,12 +8,12 @@ from hashlib import sha256
 
 import dagster as dg
 
-from assets.accounts.store import Permitted, broker_states, is_migrated, plan
+from assets.accounts.store import Permitted, broker_states, plan
 from assets.market.jobs import is_work_waiting
 from assets.market.refreshing import Access
 from assets.market.store import is_ready
 from assets.publication import runs
-from assets.warehouse.database import connect
+from assets.warehouse.database import connect, has_relation
 from orchestration.automation import HOURLY_JOB, MARKET_JOB, Job, run_config
 from orchestration.embedded_postgres import database_url
 from orchestration.settings import Settings, load_settings
@@ -47,7 +47,7 @@ def build_sensors(jobs: Sequence[Job], *, is_on: bool) -> list[dg.SensorDefiniti
     )  # fmt: skip
     def requested_snapshots(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         with connect(database_url(load_settings())) as conn:
-            newest = runs.newest_request(conn)
+            newest = runs.newest_request(conn) if has_relation(conn, "registry.snapshot_requests") else None
         if newest is None:
             yield dg.SkipReason("nobody waits for a snapshot")
             return
@@ -100,7 +100,7 @@ def changed_broker_accounts(settings: Settings, environ: Mapping[str, str]) -> d
     if not permitted.allowed:
         return {}
     with connect(database_url(settings)) as conn:
-        if not is_migrated(conn):
+        if not has_relation(conn, "ops.account_states"):
             return {}
         requests, known = plan(conn, permitted).requests, broker_states(conn)
     return asyncio.run(Accounts(settings.endpoints, account_seconds=10.0).changed(requests, known)) if requests else {}

@@ -329,11 +329,6 @@ def _array(values: Any) -> str:
     return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
 
 
-def is_migrated(conn: Connection) -> bool:
-    """Whether the database has the tables of accounts; before the first run it has none."""
-    return conn.execute("select to_regclass('ops.account_states')").fetchone() != (None,)
-
-
 def broker_states(conn: Connection) -> dict[tuple[str, str], str]:
     """What each broker's account was like at its last reading, for noticing changes."""
     rows = conn.execute(

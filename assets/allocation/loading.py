@@ -16,7 +16,7 @@ import numpy as np
 from assets.allocation.estimates import PriceSeries
 from assets.allocation.model import DEFAULT_CONFIDENCE, AllocationPolicy, parse_group_limits, parse_views
 from assets.allocation.rebalancing import Holding, Quote
-from assets.warehouse.database import Connection
+from assets.warehouse.database import Connection, has_relation
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 
@@ -92,7 +92,7 @@ def _task(row: Sequence[Any], rate: float | None) -> PortfolioTask:
 
 def _risk_free_rates(connection: Connection, as_of_date: date, portfolio_ids: list[str]) -> dict[str, float]:
     """The rate a year that the as-of day of each portfolio knows; it may come from a rate instrument."""
-    if not _exists(connection, "build.portfolio_daily"):
+    if not has_relation(connection, "build.portfolio_daily"):
         return {}
     rows = connection.execute(
         "select portfolio_id, risk_free_rate from build.portfolio_daily"
@@ -243,7 +243,7 @@ def _decimal(value: Any) -> Decimal | None:
 
 def read_previous_weights(connection: Connection, portfolio_ids: list[str]) -> dict[str, dict[str, float]]:
     """Last published target weights by portfolio and instrument; none before the first publication."""
-    if not _exists(connection, "history.target_weights"):
+    if not has_relation(connection, "history.target_weights"):
         return {}
     rows = connection.execute(
         """
@@ -265,8 +265,3 @@ def read_previous_weights(connection: Connection, portfolio_ids: list[str]) -> d
     for portfolio_id, instrument_id, weight in rows:
         weights[portfolio_id][instrument_id] = float(weight)
     return weights
-
-
-def _exists(connection: Connection, relation: str) -> bool:
-    row = connection.execute("select to_regclass(%s) is not null", [relation]).fetchone()
-    return bool(row and row[0])

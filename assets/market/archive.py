@@ -18,7 +18,7 @@ from typing import Any
 from psycopg import sql
 
 from assets.warehouse.archive import Dataset, Moved, move
-from assets.warehouse.database import Connection
+from assets.warehouse.database import Connection, has_relation
 
 #: How long bars are kept. Latest prices (`tick`) come every 15 minutes and are kept as those; days are kept for ever.
 KEPT = {
@@ -104,17 +104,12 @@ def archive_bars(conn: Connection, root: Path, now: datetime, **options: Any) ->
         now: from which ages count: the clock, or an earlier moment that was published last.
         options: of `move`.
     """
-
-    def exists(table: str) -> bool:
-        return conn.execute("select to_regclass(%s) is not null", [table]).fetchone() == (True,)
-
     before = limits(now)
-    links = [_DECLARED]
-    links += [_LINKED] if exists("intermediate.int_instruments") else []
-    # a receipt is worth its components at that instant
-    links += [_COMPONENTS] if exists("raw.wallet_positions") else []
+    # a receipt is worth its components at that instant; models are there from the first run on
+    links = [_DECLARED, _COMPONENTS]
+    links += [_LINKED] if has_relation(conn, "intermediate.int_instruments") else []
     old = sql.SQL(_OLD).format(
-        balances=sql.SQL(_BALANCES if exists("staging.stg_balances") else _WITHOUT_BALANCES),
+        balances=sql.SQL(_BALANCES if has_relation(conn, "staging.stg_balances") else _WITHOUT_BALANCES),
         links=sql.SQL(" union all ".join(links)),
         resolutions=sql.Literal(list(before)),
         before=sql.Literal(list(before.values())),

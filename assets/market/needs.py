@@ -26,7 +26,7 @@ with
 active as materialized (
     select
         id as portfolio_id, benchmark, risk_free_rate,
-        case when base_currency like '%%:%%' then base_currency else 'fiat:' || base_currency end as base_currency
+        case when base_currency like '%:%' then base_currency else 'fiat:' || base_currency end as base_currency
     from registry.portfolios where is_active
 ),
 booked as materialized (
@@ -45,7 +45,15 @@ mentions as (
     inner join ops.input_files as files on rows.batch_id = files.batch_id
     inner join active on rows.portfolio_id = active.portfolio_id
     group by rows.portfolio_id, rows.instrument_id
-    {wallets}
+    union all
+    select wallets.portfolio_id, parts.instrument_id, null::timestamptz, null::timestamptz
+    from registry.portfolio_wallets as wallets
+    inner join active on wallets.portfolio_id = active.portfolio_id
+    inner join raw.wallet_balances as rows on wallets.chain_id = rows.chain and wallets.wallet_address = rows.wallet
+    left join raw.wallet_positions as stands on rows.instrument_id = stands.instrument_id
+    cross join lateral (values (rows.instrument_id), (stands.component_id)) as parts (instrument_id)
+    where wallets.is_active and rows.raw_amount > 0 and parts.instrument_id is not null
+    group by wallets.portfolio_id, parts.instrument_id
 ),
 -- the ledger knows what was sold; what it has not seen yet counts as held
 open_positions as (
@@ -70,11 +78,11 @@ holdings as (
 -- a token that is redeemed for another asset has that asset's price
 priced as (
     select
-        coalesce(custom.canonical_instrument, {canonical} holdings.instrument_id) as instrument_id,
+        coalesce(custom.canonical_instrument, known.canonical_instrument, holdings.instrument_id) as instrument_id,
         min(holdings.first_at) as first_at, bool_or(holdings.is_held) as is_held, max(holdings.closed_at) as closed_at
     from holdings
     left join registry.instruments as custom on holdings.instrument_id = custom.instrument
-    {known}
+    left join ops.known_instruments as known on holdings.instrument_id = known.instrument_id
     group by 1
 ),
 inception as (select portfolio_id, min(first_at) as first_at from mentions group by portfolio_id),
@@ -86,7 +94,7 @@ currencies as (
     union all
     select fee_currency, min(first_at) from booked where fee_currency is not null group by fee_currency
     union all
-    select instrument_id, min(first_at) from priced where instrument_id like 'fiat:%%' group by instrument_id
+    select instrument_id, min(first_at) from priced where instrument_id like 'fiat:%' group by instrument_id
     union all
     select custom.quote_currency, min(priced.first_at)
     from priced inner join registry.instruments as custom on priced.instrument_id = custom.instrument
@@ -103,7 +111,7 @@ currencies as (
 wanted as (
     select
         priced.instrument_id, 'held' as needed_for, priced.first_at, priced.is_held, priced.closed_at, 1 as preference
-    from priced where priced.instrument_id not like 'fiat:%%'
+    from priced where priced.instrument_id not like 'fiat:%'
     union all
     select active.benchmark, 'benchmark', min(inception.first_at), true, null, 2
     from active left join inception using (portfolio_id)
@@ -111,14 +119,14 @@ wanted as (
     union all
     select active.risk_free_rate, 'risk_free_rate', min(inception.first_at), true, null, 3
     from active left join inception using (portfolio_id)
-    where active.risk_free_rate like '%%:%%' group by active.risk_free_rate
+    where active.risk_free_rate like '%:%' group by active.risk_free_rate
     union all
     select instrument_id, 'currency', min(first_at), true, null, 4
     from currencies
     where
-        instrument_id not like 'fiat:%%'
+        instrument_id not like 'fiat:%'
         -- one currency alone needs no rate
-        or (select count(distinct instrument_id) from currencies where instrument_id like 'fiat:%%') > 1
+        or (select count(distinct instrument_id) from currencies where instrument_id like 'fiat:%') > 1
     group by instrument_id
 )
 select
@@ -132,7 +140,7 @@ where
     instrument_id is not null
     -- what is the owner's own has a price elsewhere only where the owner says under which symbol
     and (
-        instrument_id not like 'custom:%%'
+        instrument_id not like 'custom:%'
         or exists (
             select from registry.instruments as custom
             where custom.instrument = wanted.instrument_id
@@ -141,19 +149,6 @@ where
     )
 group by instrument_id
 """
-# tables of wallets, where this database has them: balances, what receipts stand for, and reviewed tokens
-_WALLETS = """
-    union all
-    select wallets.portfolio_id, parts.instrument_id, null::timestamptz, null::timestamptz
-    from registry.portfolio_wallets as wallets
-    inner join active on wallets.portfolio_id = active.portfolio_id
-    inner join raw.wallet_balances as rows on wallets.chain_id = rows.chain and wallets.wallet_address = rows.wallet
-    left join raw.wallet_positions as stands on rows.instrument_id = stands.instrument_id
-    cross join lateral (values (rows.instrument_id), (stands.component_id)) as parts (instrument_id)
-    where wallets.is_active and rows.raw_amount > 0 and parts.instrument_id is not null
-    group by wallets.portfolio_id, parts.instrument_id
-"""
-_KNOWN = "left join ops.known_instruments as known on holdings.instrument_id = known.instrument_id"
 
 
 def write_needs(
@@ -168,17 +163,8 @@ def write_needs(
         lookback_from: a history begins here at the latest.
         pause_after: how long after it was last held an instrument is still refreshed.
     """
-    row = conn.execute(
-        "select to_regclass('raw.wallet_balances') is not null, to_regclass('ops.known_instruments') is not null"
-    ).fetchone()
-    has_wallets, has_known = row if row else (False, False)
     conn.execute("drop table if exists pg_temp.needs")
-    query = _NEEDS.format(
-        wallets=_WALLETS if has_wallets else "",
-        known=_KNOWN if has_known else "",
-        canonical="known.canonical_instrument," if has_known else "",
-    )
-    conn.execute(query.replace("%%", "%").encode())
+    conn.execute(_NEEDS)
     parameters = {"resolution": resolution, "now": now, "from": lookback_from, "after": pause_after}
     added = conn.execute(
         """

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from assets.market.model import FetchReport, Instrument, Resolution
-from assets.warehouse.database import Connection
+from assets.warehouse.database import Connection, has_relation
 
 #: A notification on this channel says that something arrived that is not tracked yet.
 HOLDINGS_CHANNEL = "holdfast_holdings"
@@ -45,8 +45,7 @@ def read_price_settings(conn: Connection) -> Settings:
 
 def is_ready(conn: Connection) -> bool:
     """Whether the database has been migrated this far: a service may look before its first run."""
-    row = conn.execute("select to_regclass('registry.backfill_jobs') is not null").fetchone()
-    return bool(row and row[0])
+    return has_relation(conn, "registry.backfill_jobs")
 
 
 def is_anything_needed(conn: Connection) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from psycopg import sql
 
-from assets.warehouse.database import Connection
+from assets.warehouse.database import Connection, has_relation
 
 _BY_LOT = """
 select
@@ -59,7 +59,7 @@ def write_gains(
     Raises:
         NothingPublishedError: there is no publication with this view yet, or no such portfolio.
     """
-    if conn.execute("select to_regclass('marts.gains_by_year') is null").fetchone() == (True,):
+    if not has_relation(conn, "marts.gains_by_year"):
         raise NothingPublishedError("nothing is published yet: run `holdfast run --inputs DIR` first")
     conditions: list[sql.Composable] = [sql.SQL("true")]
     if portfolio is not None:

@@ -12,7 +12,7 @@ from typing import Any
 from psycopg import sql
 
 from assets.warehouse.archive import Dataset, Moved, move
-from assets.warehouse.database import Connection
+from assets.warehouse.database import Connection, has_relation
 
 KEPT_AUTO = timedelta(days=90)
 KEPT_DAILY = timedelta(days=730)
@@ -43,7 +43,7 @@ def archive_snapshots(conn: Connection, root: Path, now: datetime, **options: An
         now: from which ages count: the clock, or an earlier moment that was published last.
         options: of `move`.
     """
-    if conn.execute("select to_regclass(%s)", [SNAPSHOTS.table]).fetchone() == (None,):
+    if not has_relation(conn, SNAPSHOTS.table):
         return Moved()
     old = sql.SQL(
         "select portfolio_id, snapshot_type, snapshot_timestamp, published_from from history.portfolio_snapshots"

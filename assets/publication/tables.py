@@ -15,6 +15,7 @@ from psycopg import sql
 
 from assets.publication.as_known import as_known_at, name_of
 from assets.publication.mart_specs import MartSpec
+from assets.warehouse.database import has_relation
 
 #: Views and functions over the published marts, in the order of their names.
 READING_FILES = Path(__file__).parent / "reading"
@@ -69,7 +70,7 @@ def ensure_month_partitions(conn: psycopg.Connection, spec: MartSpec) -> None:
     ).fetchall()
     for (month,) in months:
         name = f"{spec.name}_{month:%Y_%m}"
-        if conn.execute("select to_regclass(%s)", [f"history.{name}"]).fetchone() != (None,):
+        if has_relation(conn, f"history.{name}"):
             continue
         parent, child = sql.Identifier("history", spec.name), sql.Identifier("history", name)
         conn.execute(sql.SQL("create table {} (like {} including all)").format(child, parent))

@@ -46,7 +46,7 @@ def read_row(report: ChainReport, run_id: str, cutoff_at: datetime, turns: int) 
 
 
 def cell_rows(reports: Iterable[ChainReport], plan: Plan) -> Iterator[Sequence[Any]]:
-    """What is kept: every amount above zero, asked for or found, and of what is named or was held whatever became of it.
+    """What is kept: amounts above zero, asked for or found, and of what is named or was held whatever became of it.
 
     After a reorganisation what was held is known only in the database, so all goes there.
     """

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from assets.warehouse.database import Connection, read_frame, table_identifier
+from assets.warehouse.database import Connection, has_relation, read_frame, table_identifier
 
 if TYPE_CHECKING:
     import duckdb
@@ -249,7 +249,7 @@ def _line(texts: Sequence[str]) -> str:
 
 def read_files(conn: Connection) -> list[ArchiveFile]:
     """The files that count, by dataset, series and month; none before the database knows of an archive."""
-    if conn.execute("select to_regclass('ops.archive_files')").fetchone() == (None,):
+    if not has_relation(conn, "ops.archive_files"):
         return []
     rows = conn.execute(
         "select path, dataset, series, month, row_count, archived_at from ops.archive_files"

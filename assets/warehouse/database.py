@@ -208,9 +208,13 @@ def _describe_holder(connection: Connection, wait_seconds: float) -> str:
     )
 
 
+def has_relation(connection: Connection, name: str) -> bool:
+    """Whether the database has a table or view `schema.name`: before the first run it has none."""
+    return connection.execute("select to_regclass(%s) is not null", [name]).fetchone() == (True,)
+
+
 def _describe_run(connection: Connection, run_id: str) -> str:
-    exists = connection.execute("select to_regclass('ops.runs') is not null").fetchone()
-    if not exists or not exists[0]:
+    if not has_relation(connection, "ops.runs"):
         return ""
     run = connection.execute("select status, as_of, inputs_path from ops.runs where run_id = %s", [run_id]).fetchone()
     return f" ({run[0]}, as of {run[1]:%Y-%m-%d %H:%M:%S} UTC, inputs {run[2]})" if run else ""

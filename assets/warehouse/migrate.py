@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from assets.warehouse.database import LOCK_CLASS, MIGRATION_LOCK, Connection, safe_error
+from assets.warehouse.database import LOCK_CLASS, MIGRATION_LOCK, Connection, has_relation, safe_error
 
 MIGRATIONS_FOLDER = Path(__file__).parent / "migrations"
 _FILE_NAME = re.compile(r"(?P<version>\d{4})_[a-z0-9_]+\.sql")
@@ -92,8 +92,7 @@ def _alone(connection: Connection) -> Iterator[None]:
 
 def _applied(connection: Connection) -> dict[int, tuple[str, str]]:
     # asked first: `create schema if not exists` needs the right to create schemas even where it exists
-    exists = connection.execute("select to_regclass('ops.schema_migrations') is not null").fetchone()
-    if not exists or not exists[0]:
+    if not has_relation(connection, "ops.schema_migrations"):
         with connection.transaction():
             connection.execute("create schema if not exists ops")
             connection.execute(
