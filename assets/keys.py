@@ -24,7 +24,7 @@ REGISTRY_TABLES = (
     "users", "portfolios", "accounts", "portfolio_wallets", "targets", "policies", "instruments", "price_settings",
 )  # fmt: skip
 RAW_TABLES = ("transactions", "prices", "balances", "corporate_actions")
-WALLET_TABLES = ("chain_reads", "wallet_balances", "wallet_positions")
+WALLET_TABLES = ("chain_reads", "wallet_balances", "wallet_positions", "wallet_transfers")
 MARKET_TABLES = (
     ("registry", "tracked_instruments"), ("registry", "backfill_jobs"), ("raw", "bars"), ("raw", "source_actions"),
     ("ops", "fetch_log"),

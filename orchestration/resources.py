@@ -7,7 +7,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -19,9 +19,11 @@ from assets.accounts.model import AccountReport, AccountRequest
 from assets.accounts.store import Permitted
 from assets.market.refreshing import Access, Refreshed, bring_up_to_date
 from assets.market.store import is_anything_needed
+from assets.network.endpoints import Endpoint
 from assets.publication import runs
 from assets.publication.mart_specs import MartSpec, read_specs
 from assets.publication.tables import ensure_marts
+from assets.wallets.log_reader import LogReport, LogRequest
 from assets.wallets.model import ChainReport, ChainRequest
 from assets.wallets.positions.declared import Declared
 from assets.warehouse import dbt
@@ -137,29 +139,39 @@ class Chains:
             requests: one for each chain.
             declared: by chain, what owners declared: positions are read of it too.
         """
-        from assets.registry.other_chains import known_chain
-        from assets.wallets.endpoints import chain_endpoints
         from assets.wallets.engine import read
         from assets.wallets.other_readers import other_readers
         from assets.wallets.positions.readers import position_readers
 
         settings = self._settings
-        endpoints = {
-            request.chain: chain_endpoints(
-                known_chain(request.chain),
-                settings.rpc_endpoints,
-                is_public_asked=settings.is_rpc_public,
-                instead=settings.endpoints,
-            )
-            for request in requests
-        }
         return read(
             requests,
-            endpoints,
+            self._endpoints(request.chain for request in requests),
             max_head_age_seconds=settings.max_head_age_seconds,
             position_readers=lambda slug: position_readers(slug, declared.get(slug, ())),
             other_readers=other_readers(settings.max_head_age_seconds),
         )
+
+    def read_logs(self, requests: Sequence[LogRequest]) -> list[LogReport]:
+        """Ask them for the logs of wallets; a chain that gives none says so in its report."""
+        from assets.wallets.log_reader import read_logs
+
+        return read_logs(requests, self._endpoints(request.chain for request in requests))
+
+    def _endpoints(self, slugs: Iterable[str]) -> dict[str, tuple[Endpoint, ...]]:
+        from assets.registry.other_chains import known_chain
+        from assets.wallets.endpoints import chain_endpoints
+
+        settings = self._settings
+        return {
+            slug: chain_endpoints(
+                known_chain(slug),
+                settings.rpc_endpoints,
+                is_public_asked=settings.is_rpc_public,
+                instead=settings.endpoints,
+            )
+            for slug in slugs
+        }
 
 
 @dg.resource(description="The chains of the wallets, asked over their endpoints.")

@@ -163,6 +163,9 @@ select
      where rows.read_id <= known.read_id order by rows.balance_id desc limit 1),
     (select max(rows.read_id) from raw.wallet_positions as rows cross join known where rows.read_id <= known.read_id),
     (select count(*) from raw.chain_reads as reads where reads.superseded_by is not null),
+    -- the transactions that logs gave: a batch of another content has another number
+    (select concat_ws('/', count(*), sum(files.batch_id)) from ops.input_files as files
+     inner join raw.batches on files.batch_id = batches.batch_id and batches.source = 'chains'),
     (select md5(string_agg(asked.chain_id || (last.failure is null), ',' order by asked.chain_id))
      from (select distinct chain_id from registry.portfolio_wallets where is_active) as asked
      cross join known

@@ -156,8 +156,7 @@ def _named(failure: Failure) -> str:
 async def _cells_and_facts(
     reader: BlockReader, request: ChainRequest, chain: Chain
 ) -> tuple[tuple[Cell, ...], tuple[TokenFacts, ...]]:
-    # cells of one token stand together, so that a token that spoils a multicall spoils few others'
-    order = sorted(range(len(request.cells)), key=lambda place: request.cells[place][1].address or "")
+    order = _order(request)
     wallets: dict[str, bytes] = {}
     questions = [_question(*request.cells[place], wallets) for place in order]
     tokens = [asset for asset in request.facts_of if asset.address is not None]
@@ -178,6 +177,15 @@ async def _cells_and_facts(
         if asset.address is None
     ]
     return tuple(cell for cell in cells if cell is not None), tuple(facts)
+
+
+def _order(request: ChainRequest) -> list[int]:
+    """Places of the cells in the order in which they are asked: what time is too short for is the last.
+
+    Cells of one token stand together, so that a token that spoils a multicall spoils few others'.
+    """
+    rest = range(request.first, len(request.cells))
+    return [*range(request.first), *sorted(rest, key=lambda place: request.cells[place][1].address or "")]
 
 
 def _question(wallet: str, asset: Asset, wallets: dict[str, bytes]) -> Question:
