@@ -34,6 +34,7 @@ LEDGER_TABLES = (
 )  # fmt: skip
 MEASURE_TABLES = ("performance", "contribution", "attribution", "comparison")
 OPTIMISER_TABLES = ("optimization_runs", "target_weights", "efficient_frontier", "rebalancing_suggestions")
+CORRELATION_TABLES = ("asset_correlations", "correlation_readings", "factor_exposures", "diversification")
 
 
 def registry(table: str) -> AssetKey:
@@ -66,6 +67,11 @@ def optimiser(table: str) -> AssetKey:
     return AssetKey(["optimiser", table])
 
 
+def correlation(table: str) -> AssetKey:
+    """Key of a table that the correlations write."""
+    return AssetKey(["correlation", table])
+
+
 def dbt_model(schema: str, name: str) -> AssetKey:
     """Key of a dbt model: its schema and its name."""
     return AssetKey([schema, name])
@@ -75,6 +81,8 @@ def dbt_source(schema: str, table: str) -> AssetKey:
     """Key of the asset behind a dbt source table."""
     if (schema, table) in MARKET_TABLES:
         return market(schema, table)
+    if table in CORRELATION_TABLES:
+        return correlation(table)
     if schema == "ops":
         # what counts is known when accounts and chains were asked, which moves the run's moment on
         return {"run_scope": RUN_SCOPE, "held_portfolios": HELD_PORTFOLIOS}.get(table, OBSERVED)

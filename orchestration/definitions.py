@@ -14,6 +14,7 @@ import dagster as dg
 
 from assets.accounts.assets import accounts
 from assets.allocation.assets import optimisation
+from assets.correlation.assets import correlations
 from assets.ledger.assets import ledger, run_scope
 from assets.market.assets import market_data
 from assets.performance.assets import performance
@@ -73,6 +74,7 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
             ledger,
             performance,
             optimisation,
+            correlations,
             verdict,
             publication,
         ],

@@ -31,6 +31,7 @@ _STAGE_DEPS: dict[str, tuple[dg.AssetKey, ...]] = {
         keys.dbt_model("build", "portfolio_performance"),
         keys.dbt_model("build", "portfolio_contribution"),
         keys.dbt_model("build", "performance_attribution"),
+        keys.dbt_model("build", "correlation_regimes"),
     ),
 }
 

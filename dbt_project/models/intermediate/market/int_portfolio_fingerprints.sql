@@ -105,6 +105,15 @@ split_print as (
 
 ),
 
+-- every portfolio is set against the factors
+factor_print as (
+
+    select md5(string_agg(prints.print, ',' order by prints.instrument_id, prints.month)) as print
+    from {{ ref('int_price_prints') }} as prints
+    where prints.instrument_id in (select factors.instrument_id from {{ ref('int_factors') }} as factors)
+
+),
+
 -- whatever a portfolio can ask a price of
 used as (
 
@@ -153,6 +162,7 @@ select
     md5(concat_ws(
         '#', portfolios.name, portfolios.benchmark,
         (select split_print.print from split_print),
+        (select factor_print.print from factor_print),
         wallet_prints.print, asked_snapshots.print,
         (
             select policies::text from {{ source('registry', 'policies') }} as policies

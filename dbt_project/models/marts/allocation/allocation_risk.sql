@@ -86,6 +86,11 @@ metrics as (
         portfolio_id, 'fee_ratio', case when average_value_base > 0.01 then costs_base / average_value_base end,
         0.01, 0.05, 'fees of the last year over its average value'
     from fees
+    union all
+    select
+        portfolio_id, 'diversification_ratio', {{ rounded("diversification_ratio") }}, null, null,
+        'mean volatility of the assets by weight over that of the whole, 365 days; 100 % is no diversification'
+    from {{ source('correlation', 'diversification') }}
 
 )
 
