@@ -15,7 +15,7 @@ import numpy as np
 
 from assets.allocation.estimates import PriceSeries
 from assets.allocation.model import DEFAULT_CONFIDENCE, AllocationPolicy, parse_group_limits, parse_views
-from assets.allocation.rebalancing import Holding, Quote
+from assets.rebalancing.model import Holding, Quote
 from assets.warehouse.database import Connection, has_relation
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")

@@ -25,8 +25,10 @@ from assets.allocation.loading import (
 )
 from assets.allocation.model import AllocationError, AllocationPolicy, make_constraints
 from assets.allocation.optimiser import Figures, Outcome, optimise
-from assets.allocation.rebalancing import CASH_PREFIX, Holding, Quote, suggest
 from assets.allocation.verify import binding
+from assets.rebalancing.loading import TradingInputs, read_trading_inputs
+from assets.rebalancing.model import CASH_PREFIX, Holding, Quote
+from assets.rebalancing.rebalance import LOOKBACK_DAYS, rebalance
 from assets.warehouse.database import Connection, copy_rows
 
 Progress = Callable[[str], None]
@@ -44,7 +46,8 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "efficient_frontier": ("run_id", "portfolio_id", "point", "expected_return", "volatility", "sharpe_ratio"),
     "rebalancing_suggestions": (
         "portfolio_id", "instrument_id", "action", "quantity", "value_usd", "current_weight", "target_weight",
-        "estimated_cost_usd", "reason",
+        "estimated_cost_usd", "reason", "spread_cost_usd", "impact_cost_usd", "cost_method", "realized_gain_base",
+        "short_gain_base", "long_gain_base", "estimated_tax_base", "expected_gain_usd", "cash_after_base",
     ),
 }  # fmt: skip
 DEFAULT_BAND = 0.05
@@ -80,6 +83,7 @@ class _Inputs:
     series: Mapping[str, PriceSeries]
     quotes: Mapping[str, Quote]
     previous: Mapping[str, Mapping[str, float]]
+    trading: TradingInputs
 
 
 @dataclass(frozen=True)
@@ -141,11 +145,13 @@ def _read(connection: Connection, chunk: list[PortfolioTask], as_of_date: date, 
     }
     tradable = {holding.instrument_id for found in holdings.values() for holding in found}
     tradable |= {name for task in chunk for name in task.targets} | candidates
-    instruments = read_instruments(connection, candidates)
-    lookback = max((task.policy.lookback_days for task in chunk if task.policy), default=0)
+    instruments = read_instruments(connection, {name for name in tradable if not name.startswith(CASH_PREFIX)})
+    lookback = max([LOOKBACK_DAYS, *(task.policy.lookback_days for task in chunk if task.policy)])
     series = read_price_series(connection, instruments, currency, as_of_date, lookback) if instruments else {}
     quotes = read_quotes(connection, tradable, currency, as_of_date)
-    return _Inputs(as_of_date, run_id, holdings, instruments, series, quotes, read_previous_weights(connection, ids))
+    previous = read_previous_weights(connection, ids)
+    trading = read_trading_inputs(connection, ids, tradable, as_of_date)
+    return _Inputs(as_of_date, run_id, holdings, instruments, series, quotes, previous, trading)
 
 
 def _universe(policy: AllocationPolicy, holdings: Sequence[Holding]) -> list[str]:
@@ -174,9 +180,10 @@ def _work(task: PortfolioTask, inputs: _Inputs, rows: dict[str, list[Row]], summ
         if outcome.weights is not None and outcome.constraints is not None:
             targets = dict(zip(outcome.constraints.labels, outcome.weights.tolist(), strict=True))
     if targets:
-        suggestions = suggest(
-            holdings, targets, inputs.quotes, band, left_out=left_out, needs_funding=not task.is_cash_implicit
-        )
+        suggestions = rebalance(
+            task.portfolio_id, holdings, targets, inputs.quotes, band, inputs.trading, inputs.series,
+            inputs.as_of_date, left_out=left_out, needs_funding=not task.is_cash_implicit,
+        )  # fmt: skip
         rows["rebalancing_suggestions"] += [
             (task.portfolio_id, *(getattr(row, name) for name in TABLES["rebalancing_suggestions"][1:]))
             for row in suggestions

@@ -115,7 +115,7 @@ def fingerprint(conn: Connection, inputs_fingerprint: str, window: Window) -> st
         select md5(concat_ws('#',
             (select string_agg(to_jsonb(p)::text, ',' order by p.id) from (
                 select id, user_id, name, base_currency, cost_basis, lot_scope, cash, allow_short, benchmark,
-                       risk_free_rate, is_active from registry.portfolios) as p),
+                       risk_free_rate, tax_rate_short, tax_rate_long, is_active from registry.portfolios) as p),
             (select string_agg(t::text, ',' order by t.portfolio_id, t.instrument) from registry.targets as t),
             (select string_agg(p::text, ',' order by p.portfolio_id) from registry.policies as p)))
         """

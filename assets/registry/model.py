@@ -76,6 +76,8 @@ class Portfolio:
     accounts: tuple[Account, ...] = ()
     targets: dict[str, Decimal] = field(default_factory=dict)
     policy: Policy | None = None
+    tax_rate_short: Decimal | None = None
+    tax_rate_long: Decimal | None = None
     line: int = 0
 
 

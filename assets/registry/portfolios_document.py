@@ -53,6 +53,8 @@ def portfolios_yaml(connection: Connection, portfolios: Sequence[str]) -> str:
         entry |= {key: row[key] for key in _PLAIN if row[key] is not None}
         entry["allow_short"] = row["allow_short"]
         entry["accounts"] = [_account(account, wallets.get(name, [])) for account in accounts.get(name, [])]
+        if row["tax_rate_short"] is not None:
+            entry["tax_rates"] = {kind: f"{row[f'tax_rate_{kind}']:f}" for kind in ("short", "long")}
         if name in targets:
             entry["targets"] = {target["instrument"]: _number(target["weight"]) for target in targets[name]}
         if name in policies:

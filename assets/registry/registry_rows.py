@@ -17,7 +17,7 @@ from assets.warehouse.database import Connection, copy_frame
 
 _PORTFOLIO = (
     "id", "user_id", "name", "base_currency", "cost_basis", "lot_scope", "cash", "allow_short", "benchmark",
-    "risk_free_rate", "is_active",
+    "risk_free_rate", "tax_rate_short", "tax_rate_long", "is_active",
 )  # fmt: skip
 _ACCOUNT = ("portfolio_id", "id", "kind", "exchange", "broker", "credentials_env", "is_active")
 _WALLET = ("user_id", "portfolio_id", "account_id", "wallet_address", "wallet_name", "chain_id", "is_active")
@@ -82,7 +82,8 @@ def land_registry(connection: Connection, content: PortfoliosFile, instruments: 
 
 
 def _portfolio_row(portfolio: Portfolio) -> Sequence[Any]:
-    return [True if name == "is_active" else getattr(portfolio, name) for name in _PORTFOLIO]
+    values = [True if name == "is_active" else getattr(portfolio, name) for name in _PORTFOLIO]
+    return [f"{value:f}" if isinstance(value, Decimal) else value for value in values]
 
 
 def _account_rows(portfolios: Iterable[Portfolio]) -> Iterable[Sequence[Any]]:

@@ -29,6 +29,7 @@ portfolios:
       - {{id: broker, kind: broker, broker: alpaca, credentials_env: ALPACA}}
       - {{id: cash-box, kind: manual}}
     targets: {{crypto:BTC: 0.4, crypto:ETH: 0.3, fiat:USD: 0.3}}
+    tax_rates: {{short: "0.37", long: "0.20"}}
     policy:
       objective: max_sharpe
       universe: held
@@ -69,6 +70,7 @@ def test_the_contract_s_example_reads_in_full() -> None:
     portfolio = content.portfolios[0]
     assert (portfolio.base_currency, portfolio.cost_basis, portfolio.lot_scope) == ("EUR", "HIFO", "portfolio")
     assert (portfolio.cash, portfolio.allow_short, portfolio.risk_free_rate) == ("implicit", True, "0.02")
+    assert (portfolio.tax_rate_short, portfolio.tax_rate_long) == (Decimal("0.37"), Decimal("0.20"))
     assert portfolio.accounts[0] == Account("ledger-nano", "wallet", ADDRESS, ("ethereum", "arbitrum"))
     assert portfolio.accounts[1] == Account("kraken", "exchange", exchange="kraken", credentials_env="KRAKEN")
     assert portfolio.targets == {"crypto:BTC": Decimal("0.4"), "crypto:ETH": Decimal("0.3"), "fiat:USD": Decimal("0.3")}
@@ -146,6 +148,8 @@ def wallet(more: str) -> str:
         ("base_currency: crypto:BTC", "7:20", "fiat currency"),
         ("benchmark: SPY", "7:16", "instrument id"),
         ("risk_free_rate: 2", "7:21", "2 % is 0.02"),
+        ('tax_rates: {short: "37", long: "0.2"}', "7:24", "0.99"),
+        ('tax_rates: {short: "0.37"}', "7:16", "long"),
         ("risk_free_rate: equity:AAPL", "7:21", "bond:US3M"),
         ("risk_free_rate:", "7:20", "a value for risk_free_rate"),
         ("targets: {crypto:BTC: 0.6, crypto:ETH: 0.6}", "7:14", '"sum 1.2"'),

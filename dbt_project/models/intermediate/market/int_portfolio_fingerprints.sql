@@ -98,6 +98,22 @@ changed_rates as (
 
 ),
 
+-- what trading costs: the closed bars of the last 60 days before the as-of day, as assets/rebalancing/loading.py reads them
+bar_prints as (
+
+    select
+        bars.instrument_id,
+        sum(hashtextextended(concat_ws('|', bars.source, bars.opened_at, bars.high, bars.low, bars.volume), 0)) as hash
+    from {{ source('raw', 'bars') }} as bars
+    where
+        bars.resolution = '1d'
+        and bars.status = 'accepted'
+        and bars.opened_at >= {{ run_as_of_date() }} - 60
+        and bars.opened_at < {{ run_as_of_date() }}
+    group by bars.instrument_id
+
+),
+
 split_print as (
 
     select sum(hashtextextended(concat_ws('|', instrument_id, ex_date, ratio), 0))::text as print
@@ -135,6 +151,23 @@ used as (
 
 ),
 
+-- how it may be traded: the owner's lots, and brokers that sell parts of shares
+trading_prints as (
+
+    select
+        used.portfolio_id,
+        concat_ws(
+            '|', sum(bar_prints.hash)::text,
+            string_agg(declared.instrument || declared.lot_size::text, ',' order by declared.instrument)
+        ) as print
+    from used
+    inner join {{ ref('int_instruments') }} as instruments on used.instrument_id = instruments.instrument_id
+    left join bar_prints on instruments.pricing_instrument_id = bar_prints.instrument_id
+    left join {{ source('registry', 'instruments') }} as declared on used.instrument_id = declared.instrument
+    group by used.portfolio_id
+
+),
+
 used_prices as (
 
     select
@@ -163,7 +196,17 @@ select
         '#', portfolios.name, portfolios.benchmark,
         (select split_print.print from split_print),
         (select factor_print.print from factor_print),
-        wallet_prints.print, asked_snapshots.print,
+        wallet_prints.print, asked_snapshots.print, trading_prints.print,
+        (
+            select concat_ws('|', owned.tax_rate_short, owned.tax_rate_long)
+            from {{ source('registry', 'portfolios') }} as owned
+            where owned.id = portfolios.portfolio_id
+        ),
+        (
+            select string_agg(accounts.broker, ',' order by accounts.broker)
+            from {{ source('registry', 'accounts') }} as accounts
+            where accounts.portfolio_id = portfolios.portfolio_id and accounts.is_active
+        ),
         (
             select policies::text from {{ source('registry', 'policies') }} as policies
             where policies.portfolio_id = portfolios.portfolio_id
@@ -181,4 +224,5 @@ left join transaction_prints on portfolios.portfolio_id = transaction_prints.por
 left join balance_prints on portfolios.portfolio_id = balance_prints.portfolio_id
 left join wallet_prints on portfolios.portfolio_id = wallet_prints.portfolio_id
 left join asked_snapshots on portfolios.portfolio_id = asked_snapshots.portfolio_id
+left join trading_prints on portfolios.portfolio_id = trading_prints.portfolio_id
 left join used_prices on portfolios.portfolio_id = used_prices.portfolio_id
