@@ -16,6 +16,7 @@ BoolArray = NDArray[np.bool_]
 
 OBJECTIVES = (
     "max_sharpe", "min_volatility", "efficient_risk", "efficient_return", "hrp", "cvar", "cdar", "black_litterman",
+    "risk_parity", "herc", "max_diversification",
 )  # fmt: skip
 DEFAULT_CONFIDENCE = 0.95
 # He and Litterman's default uncertainty of a view is Idzorek's confidence of one half.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from assets.allocation.black_litterman import with_views
 from assets.allocation.estimates import Estimates
 from assets.allocation.model import (
     AllocationError,
@@ -21,7 +22,7 @@ from assets.allocation.model import (
     InfeasibleError,
     UnsolvedError,
 )
-from assets.allocation.objectives import CONE_SOLVERS, Candidate, project, settle, solve, solvers_of, with_views
+from assets.allocation.objectives import CONE_SOLVERS, Candidate, project, settle, solve, solvers_of
 from assets.allocation.verify import (
     HOLDING_TOLERANCE,
     KKT_TOLERANCE,

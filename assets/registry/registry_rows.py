@@ -24,7 +24,8 @@ _WALLET = ("user_id", "portfolio_id", "account_id", "wallet_address", "wallet_na
 _WALLET_KEY = ("user_id", "portfolio_id", "wallet_address", "chain_id")
 _POLICY = (
     "portfolio_id", "objective", "universe", "target", "confidence", "views", "min_weight", "max_weight", "min_assets",
-    "lookback_days", "expected_returns", "covariance", "group_limits", "rebalance_band",
+    "lookback_days", "expected_returns", "covariance", "group_limits", "rebalance_band", "min_holding", "max_assets",
+    "max_turnover", "cost_spread", "cost_impact", "selection",
 )  # fmt: skip
 # What belongs to a portfolio that the folder still names; a vanished portfolio keeps what it had.
 _NAMED = "portfolio_id in (select id from new_portfolios)"
@@ -130,6 +131,12 @@ def _policy_row(portfolio_id: str, policy: Policy) -> Sequence[Any]:
         policy.covariance,
         json.dumps(limits),
         _ratio(policy.rebalance_band),
+        _ratio(policy.min_holding),
+        policy.max_assets,
+        _ratio(policy.max_turnover),
+        _ratio(policy.cost_spread),
+        _ratio(policy.cost_impact),
+        policy.selection,
     )
 
 
