@@ -135,5 +135,6 @@ def test_what_cannot_start_says_why(empty_database_url: str, tmp_path: Path) -> 
     done = holdfast("run", "--inputs", inputs, "--database-url", empty_database_url, home=home)
     assert done.returncode == 1
     assert json.loads(done.stdout.splitlines()[-1])["status"] == "failed"
-    assert "9999_later.sql" in done.stderr and "newer Holdfast" in done.stderr
+    assert "9999_later.sql" in done.stderr
+    assert "newer Holdfast" in done.stderr
     assert "Traceback" not in done.stderr

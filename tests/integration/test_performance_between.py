@@ -249,7 +249,8 @@ def test_ten_years_are_read_a_few_times_not_once_a_day(database: Connection, ten
     database.execute(query.encode())  # the first call also reads the catalogue
     found = database.execute(query.encode()).fetchone()
     pages = database.execute("select pg_relation_size('marts.portfolio_daily') / 8192").fetchone()
-    assert found is not None and pages is not None
+    assert found is not None
+    assert pages is not None
     plan = found[0][0]["Plan"]
     read = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
     assert 0 < read <= 12 * pages[0], (read, pages)
