@@ -39,7 +39,7 @@ balance_prints as (
         sum(hashtextextended(
             concat_ws('|', account_id, instrument_id, balance_at, is_date_only, quantity, cost_base), 0
         ))::text || ':' || count(*)::text as print
-    from {{ ref('stg_balances') }}
+    from {{ ref('int_all_balances') }}
     group by portfolio_id
 
 ),
@@ -139,7 +139,7 @@ used as (
     union
     select portfolio_id, currency from {{ ref('int_all_transactions') }}
     union
-    select portfolio_id, instrument_id from {{ ref('stg_balances') }}
+    select portfolio_id, instrument_id from {{ ref('int_all_balances') }}
     union
     select portfolio_id, benchmark from portfolios
     union
