@@ -20,6 +20,7 @@ from assets.accounts.store import Permitted
 from assets.market.refreshing import Access, Refreshed, bring_up_to_date
 from assets.market.store import is_anything_needed
 from assets.network.endpoints import Endpoint
+from assets.network.errors import Failure
 from assets.publication import runs
 from assets.publication.mart_specs import MartSpec, read_specs
 from assets.publication.tables import ensure_marts
@@ -158,6 +159,16 @@ class Chains:
 
         return read_logs(requests, self._endpoints(request.chain for request in requests))
 
+    async def call(self, slug: str, asked: Sequence[tuple[str, bytes]]) -> Sequence[bytes | Failure]:
+        """Read contracts of an EVM chain at one block, beside whatever else the event loop does."""
+        from assets.wallets.codec import Call
+        from assets.wallets.contract_calls import read_contracts
+
+        calls = {slug: [Call(address, data) for address, data in asked]}
+        age = self._settings.max_head_age_seconds
+        found = await asyncio.to_thread(read_contracts, calls, self._endpoints([slug]), max_head_age_seconds=age)
+        return found[slug]
+
     def _endpoints(self, slugs: Iterable[str]) -> dict[str, tuple[Endpoint, ...]]:
         from assets.registry.other_chains import known_chain
         from assets.wallets.endpoints import chain_endpoints
@@ -200,12 +211,17 @@ def accounts_resource(context: dg.InitResourceContext) -> LiveAccounts:
     return LiveAccounts(load_settings(), os.environ)
 
 
+def market_access(settings: Settings) -> Access:
+    """What of prices may be asked, contracts through the endpoints of the chains."""
+    return Access(settings.sources, settings.endpoints, Chains(settings).call)
+
+
 class Market:
     """The sources of prices as a run may ask them. Needs no pipeline lock: prices land between runs, or within one."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._access = Access(settings.sources, settings.endpoints)
+        self._access = market_access(settings)
 
     @cached_property
     def _url(self) -> str:
