@@ -1,4 +1,4 @@
-"""How long a change in a broker's account takes to marts.portfolio_assets: `python -m benchmarks.broker_change [CHANGES]`.
+"""From a change in a broker's account to marts.portfolio_assets: `python -m benchmarks.broker_change [CHANGES]`.
 
 Belongs here: `holdfast up` in a temporary home, a local peer that speaks Alpaca's documented requests, and the clock.
 Must not be here: what a reading means (tests/unit/accounts). Each change is a fill at a moment of its own within the
@@ -57,15 +57,25 @@ def _change(conn: Connection, broker: AccountServer, number: int) -> float:
     changed_at = time.time()
     _trade(broker, number)
     _wait(lambda: conn.execute(_SHOWN).fetchone() == (number,), 180, f"balance {number}", every=0.1)
-    seconds = time.time() - changed_at
+    seconds, worked = time.time() - changed_at, _processor_seconds(conn)
     _wait(lambda: _is_settled(conn), 120, "the end of the run")
     (created, started, ended), *_ = [row[1:4] for row in conn.execute(_RUNS, [changed_at])]
     print(
-        f"change {number - 1}: shown after {seconds:.1f} s: sensor {created - changed_at:.1f}, process {started - created:.1f},"
-        f" run until shown {changed_at + seconds - started:.1f}, run {ended - started:.1f}",
+        f"change {number - 1}: shown after {seconds:.1f} s: sensor {created - changed_at:.1f}, process"
+        f" {started - created:.1f}, run until shown {changed_at + seconds - started:.1f}, run {ended - started:.1f};"
+        f" {worked:.1f} s of processor time; load {os.getloadavg()[0]:.1f}",
         flush=True,
     )
     return seconds
+
+
+def _processor_seconds(conn: Connection) -> float:
+    """What the newest run's process has worked so far; the machine may have other things to do."""
+    row = conn.execute(
+        "select value from dagster.run_tags where key = 'holdfast/process' order by id desc limit 1"
+    ).fetchone()
+    fields = Path(f"/proc/{row[0]}/stat").read_text().rpartition(")")[2].split() if row else []
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def _trade(broker: AccountServer, number: int) -> None:
@@ -89,7 +99,8 @@ def _inputs(folder: Path) -> Path:
     day = (datetime.now(UTC) - timedelta(days=30)).date()
     (folder / "portfolios.yaml").write_text(
         "version: 1\nbase_currency: USD\nportfolios:\n"
-        "  - {id: p, user_id: u, name: p, accounts: [{id: broker, kind: broker, broker: alpaca, credentials_env: ALPACA}]}\n"
+        "  - {id: p, user_id: u, name: p, accounts:"
+        " [{id: broker, kind: broker, broker: alpaca, credentials_env: ALPACA}]}\n"
     )
     (folder / "transactions" / "ledger.csv").write_text(
         "portfolio,account,executed_at,type,instrument,quantity,external_id\n"
