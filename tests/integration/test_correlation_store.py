@@ -9,6 +9,7 @@ import pytest
 
 from assets.correlation import loading
 from assets.correlation.store import run_correlations
+from assets.correlation.watching import watch
 from assets.warehouse.database import Connection, connect, copy_rows
 
 AS_OF, DAYS = date(2024, 6, 30), 400
@@ -37,6 +38,11 @@ create table build.portfolio_daily (
     fees_base numeric default 0, taxes_base numeric default 0, trade_fees_base numeric default 0,
     currency_effect_base numeric default 0
 );
+"""
+NEWEST = datetime(2024, 7, 1, 9, 45, tzinfo=UTC)
+READING = """
+    select window_days, average_correlation, first_eigenvalue_share, diversification_ratio
+    from ops.correlation_readings where as_of > '2024-07-01' order by window_days
 """
 COIN, FORM, SPLIT, EURO, INDEX = "crypto:BTC", "eip155:1/erc20:0xwbtc", "equity:SPLIT", "equity:EUR", "index:SPX"
 
@@ -223,6 +229,59 @@ def test_what_is_not_among_the_largest_or_has_no_price_leaves_no_number(
     assert rows(warehouse, "select regime, undefined_reason from ops.correlation_readings where window_days = 30") == [
         (None, "average_correlation:fewer_than_2_assets")
     ]
+
+
+def add_bar(connection: Connection, name: str, moment: datetime, price: float, currency: str = "crypto:USDT") -> None:
+    connection.execute(
+        "insert into raw.bars (instrument_id, source, resolution, opened_at, priced_at, close, currency, batch_id, status)"
+        " values (%s, 'binance', 'latest', %s, %s, %s, %s, 1, 'accepted')",
+        [name, moment, moment, price, currency],
+    )
+
+
+def test_newest_prices_make_a_reading_between_two_runs(warehouse: Connection) -> None:
+    """A quote in a token counts by how far it moved; as if the next run had seen both."""
+    add_portfolio(warehouse, "a", {COIN: 0.5, SPLIT: 0.25, INDEX: 0.25})
+    enter(warehouse, "a")
+    warehouse.execute(
+        "insert into ops.runs (run_id, as_of, cutoff_at, as_of_date, is_as_of_given, status)"
+        " values ('r', %s, %s, %s, false, 'running')",
+        [NEWEST, NEWEST, AS_OF],
+    )
+    warehouse.execute("insert into ops.current_run (run_id) values ('r')")
+    warehouse.execute(
+        "insert into raw.batches (batch_id, kind, source, content_hash, row_count, status)"
+        " overriding system value values (1, 'bars', 'binance', 'h', 1, 'accepted')"
+    )
+    warehouse.execute("alter table intermediate.int_price_daily add column source text default 'binance'")
+    close = datetime(2024, 6, 30, 21, tzinfo=UTC)
+    run_correlations(warehouse, AS_OF)
+    add_bar(warehouse, COIN, close, 50.0)
+    add_bar(warehouse, SPLIT, close, 10.0)
+    assert watch(warehouse) is None  # a run is at work
+    warehouse.execute("update ops.runs set status = 'published'")
+    assert watch(warehouse) is None  # nothing newer than what it saw
+
+    add_bar(warehouse, COIN, NEWEST - timedelta(minutes=30), 80.0)
+    add_bar(warehouse, COIN, NEWEST, 60.0)
+    add_bar(warehouse, SPLIT, NEWEST - timedelta(minutes=15), 11.0)
+    add_bar(warehouse, INDEX, NEWEST, 1.0)  # told by no source before: its owner's file says what counts
+    found = watch(warehouse)
+    assert found is not None
+    assert (found.as_of, found.moved) == (NEWEST, 2)
+    watched = rows(warehouse, READING)
+
+    tomorrow = AS_OF + timedelta(days=1)
+    for name, ratio in ((COIN, 1.2), (SPLIT, 1.1)):
+        warehouse.execute(
+            "insert into intermediate.int_price_daily (instrument_id, valuation_date, price, currency, priced_at, is_observed)"
+            " select instrument_id, %s, price * %s, currency, %s, true from intermediate.int_price_daily"
+            " where instrument_id = %s and valuation_date = %s",
+            [tomorrow, ratio, NEWEST, name, AS_OF],
+        )
+    run_correlations(warehouse, tomorrow)
+    assert rows(warehouse, READING) == [tuple(pytest.approx(value) for value in row) for row in watched]
+    assert len(watched) == 3
 
 
 def test_nothing_held_is_no_reading(warehouse: Connection) -> None:
