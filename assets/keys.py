@@ -18,6 +18,7 @@ OBSERVED = AssetKey(["ops", "observed"])
 RUN_SCOPE = AssetKey(["ops", "run_scope"])
 HELD_PORTFOLIOS = AssetKey(["ops", "held_portfolios"])
 CHECK_RESULTS = AssetKey(["quality", "check_results"])
+CORRELATION_WATCH = AssetKey(["ops", "correlation_watch"])
 PUBLISHED = AssetKey(["marts", "publication"])
 
 REGISTRY_TABLES = (

@@ -6,6 +6,8 @@ import dagster as dg
 
 from assets import keys
 from assets.correlation.store import run_correlations
+from assets.correlation.watching import watch
+from assets.publication import runs
 
 _DESCRIPTIONS = {
     "asset_correlations": "Correlations of all pairs of assets that anybody holds, over 30, 90 and 365 days.",
@@ -52,3 +54,37 @@ def correlations(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeRe
             asset_key=keys.correlation(table),
             metadata={"dagster/row_count": summary.rows.get(table, len(summary.regimes))},
         )
+
+
+@dg.multi_asset(
+    name="correlation_watch",
+    specs=[
+        dg.AssetSpec(
+            keys.CORRELATION_WATCH,
+            deps=[keys.market(schema, table) for schema, table in keys.MARKET_TABLES],
+            group_name=keys.MARKET,
+            description="Readings between two runs, with the newest prices; the next publication shows them.",
+            kinds={"python", "postgres"},
+            skippable=True,
+            owners=["team:holdfast"],
+        )
+    ],
+    required_resource_keys={"market", "progress"},
+)
+def correlation_watch(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    """Whether assets begin to move as one, every 15 minutes with a new price. A run makes its own reading."""
+    with context.resources.market.connect() as conn:
+        if runs.is_running(conn, context.run.run_id):
+            return
+        watched = watch(conn)
+    if watched is None:
+        return
+    context.resources.progress.say("correlations", str(watched))
+    yield dg.MaterializeResult(
+        asset_key=keys.CORRELATION_WATCH,
+        metadata={
+            "as_of": watched.as_of.isoformat(),
+            "assets_moved": watched.moved,
+            **{f"regime_{days}d": name or "undefined" for days, name in watched.regimes.items()},
+        },
+    )

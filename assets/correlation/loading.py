@@ -14,7 +14,7 @@ import numpy as np
 from assets.allocation.estimates import PriceSeries
 from assets.allocation.loading import read_instruments, read_price_series
 from assets.correlation.model import CURRENCY, LONG_WINDOW, MOST_ASSETS, Floats, Levels
-from assets.warehouse.database import Connection
+from assets.warehouse.database import Connection, has_relation
 
 #: Levels of a window begin at the close before its first return.
 DAYS = LONG_WINDOW + 1
@@ -44,6 +44,25 @@ _HELD = """
     left join intermediate.int_price_daily as prices
         on prices.instrument_id = instruments.pricing_instrument_id and prices.valuation_date = %(day)s
     order by largest.instrument_id
+"""
+# What the source of an asset's last price has said since, over what it said then: a quote in a token needs no rate. An
+# asset whose last price came from its owner's file has none: what a file says is not beaten by a source.
+_MOVES = """
+    select instruments.instrument_id, since.priced_at, (since.close / told.close)::float8
+    from intermediate.int_instruments as instruments
+    inner join intermediate.int_price_daily as last
+        on last.instrument_id = instruments.pricing_instrument_id and last.valuation_date = %(day)s
+    cross join lateral (
+        select bars.close, bars.currency from raw.bars
+        where bars.instrument_id = last.instrument_id and bars.source = last.source and bars.status = 'accepted'
+            and bars.priced_at = last.priced_at
+        order by bars.resolution limit 1) as told
+    cross join lateral (
+        select bars.close, bars.priced_at from raw.bars
+        where bars.instrument_id = last.instrument_id and bars.source = last.source and bars.status = 'accepted'
+            and bars.currency = told.currency and bars.priced_at > last.priced_at
+        order by bars.priced_at desc limit 1) as since
+    where instruments.instrument_id = any(%(instruments)s) and told.close > 0 and since.close > 0
 """
 _WEIGHTS = """
     select assets.portfolio_id, instruments.canonical_instrument, sum(assets.weight)
@@ -82,6 +101,25 @@ def read_levels(connection: Connection, instrument_ids: Sequence[str], last_date
     series = read_price_series(connection, instruments, CURRENCY, last_date, LONG_WINDOW) if labels else {}
     periods = np.array([instruments[label].annualization_days for label in labels], dtype=np.int64)
     return Levels(labels, _laid_out([series.get(label) for label in labels], last_date), periods)
+
+
+def read_moves(
+    connection: Connection, instrument_ids: Sequence[str], last_date: date
+) -> dict[str, tuple[datetime, float]]:
+    """Asset -> moment of its newest price since the one that counts on `last_date`, and its ratio to that."""
+    rows = connection.execute(_MOVES, {"instruments": list(instrument_ids), "day": last_date}).fetchall()
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def read_last_run_date(connection: Connection) -> date | None:
+    """The day up to which the tables of the last run reach; None while a run is changing them, and before the first."""
+    if not has_relation(connection, "intermediate.int_price_daily"):
+        return None
+    row = connection.execute(
+        "select runs.as_of_date from ops.current_run inner join ops.runs using (run_id)"
+        " where runs.status in ('published', 'unchanged')"
+    ).fetchone()
+    return None if row is None else row[0]
 
 
 def read_factors(connection: Connection, base_currency: str, last_date: date) -> Factors:

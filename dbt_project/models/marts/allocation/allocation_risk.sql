@@ -90,6 +90,7 @@ metrics as (
     select
         portfolio_id, 'diversification_ratio', {{ rounded("diversification_ratio") }}, null, null,
         'mean volatility of the assets by weight over that of the whole, 365 days; 100 % is no diversification'
+        || coalesce(' (' || undefined_reason || ')', '')
     from {{ source('correlation', 'diversification') }}
 
 )
