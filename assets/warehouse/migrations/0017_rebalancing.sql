@@ -31,7 +31,7 @@ create table registry.orders (
     suggested_quantity ops.amount not null,
     quantity ops.amount,                  -- ordered in units, or
     notional_usd ops.amount,              -- in money
-    status text not null,                 -- pending: it is not known whether the broker has it; else the broker's own word
+    status text not null,                 -- pending: it may be at the broker; refused: it is not; else the broker's own word
     broker_order_id text,
     filled_quantity ops.amount not null default 0,
     filled_average_price_usd ops.amount,
