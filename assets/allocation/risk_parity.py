@@ -82,8 +82,9 @@ def equal_contributions(covariance: FloatArray) -> FloatArray:
         # rounding may keep the decrement above the target: the contributions decide
         if np.abs(contributions(point, correlation) - 1.0 / size).max() > 1e-9 / size:
             raise UnsolvedError("risk_parity: contributions do not become equal; is there a mix without any risk?")
-    weights: FloatArray = point / deviations
-    return weights / weights.sum()
+    raw = point / deviations
+    weights: FloatArray = raw / raw.sum()
+    return weights
 
 
 def _limited(covariance: FloatArray, constraints: Constraints, solver: str, options: dict[str, float]) -> FloatArray:
@@ -105,4 +106,5 @@ def _limited(covariance: FloatArray, constraints: Constraints, solver: str, opti
     if y.value is None:
         raise UnsolvedError(f"risk_parity by {solver}: {problem.status}")
     found = np.asarray(y.value, dtype=np.float64)
-    return found / found.sum()
+    weights: FloatArray = found / found.sum()
+    return weights
