@@ -16,6 +16,8 @@ from assets.allocation.model import Constraints, FloatArray, UnsolvedError
 from assets.allocation.verify import problems
 
 _ROUNDS = 200
+# the logarithm keeps every weight above 0, unless the limits do not
+_HELD = 1e-7
 # of the Newton decrement squared: contributions are then equal to 1e-12 of themselves
 _CLOSE = 1e-24
 # damped steps until the decrement is below this; from there full steps converge quadratically (Spinu 2013, theorem 3.1)
@@ -37,6 +39,8 @@ def risk_parity(covariance: FloatArray, constraints: Constraints, solver: str, o
     weights = equal_contributions(covariance)
     if problems(weights, constraints):
         weights = _limited(covariance, constraints, solver, options)
+        if weights.min() < _HELD:
+            raise UnsolvedError("risk_parity: the limits leave no room for every instrument")
     return weights
 
 

@@ -173,6 +173,39 @@ def require_feasible(constraints: Constraints) -> None:
     if result.status != 0:
         names = ", ".join(group.name for group in constraints.groups)
         raise InfeasibleError(f"no weights keep all limits at once (groups: {names}): loosen one")
+    _require_turnover(constraints, rows, limits)
+
+
+def _require_turnover(constraints: Constraints, rows: FloatArray | None, limits: FloatArray | None) -> None:
+    """Make sure that the other limits can be kept without selling more than is allowed."""
+    from scipy.optimize import linprog
+
+    turnover = constraints.turnover
+    if turnover is None:
+        return
+    # beside each weight stands what is sold of it, at least what it falls short of the current one
+    size = len(constraints.labels)
+    identity = np.eye(size)
+    sold = np.hstack([-identity, -identity])
+    groups = np.empty((0, 2 * size)) if rows is None else np.hstack([rows, np.zeros_like(rows)])
+    bounds = np.column_stack([constraints.lower, constraints.upper])
+    result = linprog(
+        np.repeat([0.0, 1.0], size),
+        A_ub=np.vstack([sold, groups]),
+        b_ub=np.concatenate([-turnover.current, np.empty(0) if limits is None else limits]),
+        A_eq=np.repeat([1.0, 0.0], size)[None, :],
+        b_eq=[1.0],
+        bounds=np.vstack([bounds, np.tile([0.0, np.inf], (size, 1))]),
+        method="highs",
+    )
+    if result.status != 0:
+        return  # the limits alone were found to be feasible: the solvers have the word
+    debt = max(float(turnover.current.sum()) - 1.0, 0.0)
+    needed = float(result.fun) - debt
+    if needed > turnover.limit + SUM_TOLERANCE:
+        raise InfeasibleError(
+            f"the limits need {needed:.4g} of the portfolio sold, max_turnover is {turnover.limit:g}: raise it"
+        )
 
 
 def _group_rows(constraints: Constraints) -> tuple[FloatArray | None, FloatArray | None]:
