@@ -27,8 +27,9 @@ def hrp_weights(covariance: FloatArray) -> FloatArray:
         return np.ones(1)  # there is nothing to cluster
     labels = list(range(len(covariance)))
     found = HRPOpt(cov_matrix=pd.DataFrame(covariance, index=labels, columns=labels)).optimize()
-    weights = np.array([found[label] for label in labels], dtype=np.float64)
-    return weights / weights.sum()
+    raw = np.array([found[label] for label in labels], dtype=np.float64)
+    weights: FloatArray = raw / raw.sum()
+    return weights
 
 
 def herc_weights(covariance: FloatArray, clusters: int | None = None) -> FloatArray:
@@ -63,7 +64,8 @@ def herc_weights(covariance: FloatArray, clusters: int | None = None) -> FloatAr
         weights[right.pre_order()] *= 1.0 - share
     for cluster in _clusters(nodes[-1], first_split):
         weights[cluster] *= _inverse_variance(covariance, cluster)
-    return weights / weights.sum()
+    total = weights.sum()
+    return np.asarray(weights / total, dtype=np.float64)
 
 
 def cluster_count(distance: FloatArray, tree: FloatArray) -> int:

@@ -52,7 +52,9 @@ def read_tasks(connection: Connection, as_of_date: date) -> list[PortfolioTask]:
             policies.min_weight, policies.max_weight, policies.min_assets, policies.lookback_days,
             policies.expected_returns, policies.covariance, policies.group_limits, policies.rebalance_band,
             (select jsonb_object_agg(targets.instrument, targets.weight) from registry.targets
-             where targets.portfolio_id = portfolios.id)
+             where targets.portfolio_id = portfolios.id),
+            policies.min_holding, policies.max_assets, policies.max_turnover, policies.cost_spread,
+            policies.cost_impact, policies.selection
         from registry.portfolios
         inner join ops.run_scope on run_scope.portfolio_id = portfolios.id
         left join registry.policies on policies.portfolio_id = portfolios.id
@@ -84,6 +86,12 @@ def _task(row: Sequence[Any], rate: float | None) -> PortfolioTask:
             covariance=row[14],
             group_limits=parse_group_limits(row[15] or ()),
             rebalance_band=row[16],
+            min_holding=row[18],
+            max_assets=row[19],
+            max_turnover=row[20],
+            cost_spread=row[21],
+            cost_impact=row[22],
+            selection=row[23],
         )
     fixed = float(row[3]) if rate is None and row[3] and _NUMBER.fullmatch(row[3]) else rate
     targets = {} if policy is not None else {name: float(weight) for name, weight in (row[17] or {}).items()}

@@ -5,7 +5,7 @@ happens when one fails (optimiser), SQL, estimates from prices.
 
 HRP and HERC know no limits: where their weights break one, they are projected on the limits (least squares), so the
 result is the nearest admissible portfolio. Maximum diversification is the largest Sharpe ratio where every instrument
-earns its own volatility (Choueifaty and Coignard 2008). Black-Litterman maximises the Sharpe ratio of its posterior (black_litterman).
+earns its own volatility (Choueifaty and Coignard 2008); Black-Litterman's is that of its posterior (black_litterman).
 """
 
 import warnings
@@ -15,12 +15,17 @@ from typing import Any
 
 import numpy as np
 
+from assets.allocation.costs import TradingCosts, best_after_costs
 from assets.allocation.estimates import Estimates
 from assets.allocation.hierarchical import herc_weights, hrp_weights
 from assets.allocation.model import AllocationPolicy, Constraints, FloatArray, UnsolvedError
 from assets.allocation.risk_parity import parity_gradient, risk_parity
 from assets.allocation.verify import ACTIVE_TOLERANCE
 
+# They give a weight to every instrument, by a rule instead of an optimum over some of them.
+HOLDS_ALL = ("hrp", "herc", "risk_parity")
+# Their return can bear trading costs.
+AFTER_COSTS = ("max_sharpe", "black_litterman", "efficient_risk", "efficient_return")
 # In this order: Clarabel is the precise one; where it stops short of a proof, SCS goes on.
 CONE_SOLVERS = ("CLARABEL", "SCS")
 LINEAR_SOLVERS = ("CLARABEL", "HIGHS")
@@ -36,7 +41,8 @@ class Candidate:
     """Weights (n,) that a solver gave, not yet proven.
 
     `gradient` (n,) of what was minimised, `active_gradients` of the objective's own limit and the `scale` of the
-    gradient are for the KKT residual; None for objectives without one (hrp, herc; cvar and cdar, whose minimum has kinks).
+    gradient are for the KKT residual, `kinks` (n,) half the jump of the gradient where it has one; None for objectives
+    without one (hrp, herc; cvar and cdar, whose minimum is all kinks).
     """
 
     weights: FloatArray
@@ -44,6 +50,7 @@ class Candidate:
     gradient: FloatArray | None = None
     active_gradients: tuple[FloatArray, ...] = ()
     scale: float | None = None
+    kinks: FloatArray | None = None
 
 
 def solvers_of(objective: str) -> Sequence[str]:
@@ -52,9 +59,14 @@ def solvers_of(objective: str) -> Sequence[str]:
 
 
 def solve(
-    policy: AllocationPolicy, estimates: Estimates, constraints: Constraints, risk_free_rate: float, solver: str
+    policy: AllocationPolicy,
+    estimates: Estimates,
+    constraints: Constraints,
+    risk_free_rate: float,
+    solver: str,
+    costs: TradingCosts | None = None,
 ) -> Candidate:
-    """Solve the policy's objective once, with one solver; min_assets is not looked at.
+    """Solve the policy's objective once, with one solver, under bounds and groups alone.
 
     Raises:
         UnsolvedError: the objective has no solution under these limits, or the solver found none.
@@ -72,6 +84,10 @@ def solve(
         "cvar": lambda: _tail(estimates, constraints, policy.confidence, solver, "cvar"),
         "cdar": lambda: _tail(estimates, constraints, policy.confidence, solver, "cdar"),
     }
+    if costs is not None and policy.objective in AFTER_COSTS:
+        objectives[policy.objective] = lambda: _after_costs(
+            policy, estimates, constraints, risk_free_rate, solver, costs
+        )
     if policy.objective not in objectives:
         raise UnsolvedError(f"objective {policy.objective!r} is not available")
     try:
@@ -224,6 +240,36 @@ def _efficient_return(estimates: Estimates, constraints: Constraints, target: fl
     gradient = _volatility_gradient(weights, estimates.covariance)
     is_active = expected <= target + ACTIVE_TOLERANCE
     return Candidate(weights, solver, gradient, (-estimates.expected_returns,) if is_active else ())
+
+
+def _after_costs(
+    policy: AllocationPolicy,
+    estimates: Estimates,
+    constraints: Constraints,
+    risk_free_rate: float,
+    solver: str,
+    costs: TradingCosts,
+) -> Candidate:
+    is_ratio = policy.objective in ("max_sharpe", "black_litterman")
+    name, parameter = ("max_sharpe", risk_free_rate) if is_ratio else (policy.objective, _target(policy))
+    raw = best_after_costs(name, estimates, constraints, costs, parameter, solver, SOLVER_OPTIONS.get(solver, {}))
+    weights = settle(raw, constraints)
+    slope, kinks = costs.gradient(weights)
+    net = float(weights @ estimates.expected_returns) - costs.of(weights)
+    volatility = float(np.sqrt(weights @ estimates.covariance @ weights))
+    if is_ratio:
+        if not net > risk_free_rate:
+            raise UnsolvedError("within the limits no portfolio earns more than the risk-free rate after trading costs")
+        reward = (estimates.expected_returns - risk_free_rate - slope) / volatility
+        risk = (net - risk_free_rate) * (estimates.covariance @ weights) / volatility**3
+        return Candidate(weights, solver, risk - reward, scale=float(np.linalg.norm(reward)), kinks=kinks / volatility)
+    marginal = _volatility_gradient(weights, estimates.covariance)
+    if name == "efficient_return" and net > parameter + ACTIVE_TOLERANCE:
+        return Candidate(weights, solver, marginal)  # the target does not bind: no cost is in play
+    is_active = name == "efficient_return" or volatility >= parameter * (1 - ACTIVE_TOLERANCE)
+    # the least risk for a return is the best return for that risk, whose conditions bound the kinks
+    gradient = slope - estimates.expected_returns
+    return Candidate(weights, solver, gradient, (marginal,) if is_active else (), kinks=kinks)
 
 
 def _risk_parity(estimates: Estimates, constraints: Constraints, solver: str) -> Candidate:

@@ -16,6 +16,8 @@ from assets.allocation.model import Constraints, FloatArray, UnsolvedError
 from assets.allocation.verify import problems
 
 _ROUNDS = 200
+# the logarithm keeps every weight above 0, unless the limits do not
+_HELD = 1e-7
 # of the Newton decrement squared: contributions are then equal to 1e-12 of themselves
 _CLOSE = 1e-24
 # damped steps until the decrement is below this; from there full steps converge quadratically (Spinu 2013, theorem 3.1)
@@ -37,6 +39,8 @@ def risk_parity(covariance: FloatArray, constraints: Constraints, solver: str, o
     weights = equal_contributions(covariance)
     if problems(weights, constraints):
         weights = _limited(covariance, constraints, solver, options)
+        if weights.min() < _HELD:
+            raise UnsolvedError("risk_parity: the limits leave no room for every instrument")
     return weights
 
 
@@ -82,8 +86,9 @@ def equal_contributions(covariance: FloatArray) -> FloatArray:
         # rounding may keep the decrement above the target: the contributions decide
         if np.abs(contributions(point, correlation) - 1.0 / size).max() > 1e-9 / size:
             raise UnsolvedError("risk_parity: contributions do not become equal; is there a mix without any risk?")
-    weights: FloatArray = point / deviations
-    return weights / weights.sum()
+    raw = point / deviations
+    weights: FloatArray = raw / raw.sum()
+    return weights
 
 
 def _limited(covariance: FloatArray, constraints: Constraints, solver: str, options: dict[str, float]) -> FloatArray:
@@ -105,4 +110,5 @@ def _limited(covariance: FloatArray, constraints: Constraints, solver: str, opti
     if y.value is None:
         raise UnsolvedError(f"risk_parity by {solver}: {problem.status}")
     found = np.asarray(y.value, dtype=np.float64)
-    return found / found.sum()
+    weights: FloatArray = found / found.sum()
+    return weights

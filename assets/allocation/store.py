@@ -13,6 +13,7 @@ from datetime import date
 
 from assets.allocation.estimates import AlignedReturns, PriceSeries, align_returns, estimate
 from assets.allocation.frontier import FrontierPoint, efficient_frontier
+from assets.allocation.held import current_weights
 from assets.allocation.loading import (
     Instrument,
     PortfolioTask,
@@ -39,6 +40,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
         "run_id", "portfolio_id", "objective", "status", "solver", "fallback_reason", "kkt_residual",
         "expected_return", "volatility", "sharpe_ratio", "sharpe_low", "sharpe_high", "inputs_version",
         "observations", "duration_ms", "condition_number", "smallest_eigenvalue", "notes",
+        "selection", "selection_gap",
     ),
     "target_weights": (
         "run_id", "portfolio_id", "instrument_id", "weight", "previous_weight", "lower", "upper", "is_binding",
@@ -208,7 +210,7 @@ def _optimised(task: PortfolioTask, policy: AllocationPolicy, inputs: _Inputs, h
         attributes = {name: inputs.instruments[name].attributes for name in aligned.labels}
         constraints = make_constraints(policy, aligned.labels, attributes)
         previous = inputs.previous.get(task.portfolio_id)
-        outcome = optimise(policy, estimates, constraints, rate, previous)
+        outcome = optimise(policy, estimates, constraints, rate, previous, current_weights(holdings, left_out))
         if outcome.estimates is not None and outcome.constraints is not None:
             frontier = efficient_frontier(outcome.estimates, outcome.constraints, rate)
     except AllocationError as error:
@@ -256,6 +258,8 @@ def _append(
             None if outcome.estimates is None else _finite(outcome.estimates.condition_number),
             None if outcome.estimates is None else _finite(outcome.estimates.smallest_eigenvalue),
             "; ".join(outcome.notes) or None,
+            outcome.selection,
+            _finite(outcome.selection_gap),
         )
     )
     rows["efficient_frontier"] += [
