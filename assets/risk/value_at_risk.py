@@ -123,7 +123,7 @@ def cornish_fisher(found: Moments, confidence: float, horizon: int = 1) -> Estim
     """Of a distribution with the series' skewness and kurtosis, by the expansion to the fourth moment.
 
     Over a horizon they shrink by sqrt(h) and h, as those of a sum of independent days do. NaN where the expansion is
-    not monotone in the tail: its quantiles would cross.
+    not monotone: its quantiles would cross, as they do with skewness or kurtosis far from a normal distribution's.
     """
     from scipy.special import ndtri
 
@@ -135,7 +135,7 @@ def cornish_fisher(found: Moments, confidence: float, horizon: int = 1) -> Estim
     first, second, third = -density / tail, 1 - z * density / tail, -density * (z * z + 2) / tail
     adjusted = _expanded(z, z * z, z**3, skew, excess)
     mean = _expanded(first, second, third, skew, excess)
-    is_monotone = _is_monotone(z, skew, excess)
+    is_monotone = _is_monotone(skew, excess)
     quantile = np.where(is_monotone, -adjusted, np.nan)
     return _scaled(found, quantile, np.where(is_monotone, -mean, np.nan), horizon)
 
@@ -146,16 +146,14 @@ def _expanded(first: float, second: float, third: float, skew: Floats, excess: F
     )
 
 
-def _is_monotone(z: float, skew: Floats, excess: Floats) -> Booleans:
-    """Whether the expansion's slope a z^2 + b z + c stays above 0 from minus infinity to `z`."""
+def _is_monotone(skew: Floats, excess: Floats) -> Booleans:
+    """Whether the expansion's slope a z^2 + b z + c has no root (Maillard 2012)."""
     a = excess / 8 - skew**2 / 6
     b = skew / 3
     c = 1 - excess / 8 + 5 * skew**2 / 36
-    with np.errstate(divide="ignore", invalid="ignore"):
-        lowest = np.where(a > 0, np.minimum(-b / (2 * a), z), z)
-    is_open: Booleans = (a > 0) | ((a == 0) & (b <= 0))
-    is_rising: Booleans = a * lowest**2 + b * lowest + c > 0
-    return is_open & is_rising
+    is_line: Booleans = (skew == 0) & (excess == 0)
+    has_no_root: Booleans = (a > 0) & (b * b < 4 * a * c)
+    return is_line | has_no_root
 
 
 def _scaled(found: Moments, quantile: Floats | float, shortfall: Floats | float, horizon: int) -> Estimate:

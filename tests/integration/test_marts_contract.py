@@ -19,7 +19,7 @@ PUBLISHED = {
     "transactions", "income", "portfolio_daily", "portfolio_performance", "open_lots", "realized_gains", "cash_flows",
     "portfolio_allocation", "allocation_risk", "optimization_runs", "target_weights", "efficient_frontier",
     "rebalancing_suggestions", "portfolio_comparison", "portfolio_contribution", "performance_attribution",
-    "data_quality", "source_freshness", "publications", "reconciliation", "gains_by_year",
+    "portfolio_risk", "risk_contributions", "stress_tests", "data_quality", "source_freshness", "publications", "reconciliation", "gains_by_year",
 }  # fmt: skip
 
 

@@ -57,6 +57,8 @@ exposures as (
         ), 0) as short_value
     from {{ ref('portfolio_assets') }} as held
     inner join {{ ref('int_instruments') }} as instruments on held.instrument_id = instruments.instrument_id
+    -- what only a chain shows is in no total
+    where instruments.trust = 'trusted'
     group by held.portfolio_id
 
 ),
