@@ -20,6 +20,7 @@ from assets.market.assets import market_data
 from assets.performance.assets import performance
 from assets.publication.assets import build_publication, verdict
 from assets.registry.assets import land_inputs, observed
+from assets.risk.assets import risk
 from assets.wallets.assets import wallets
 from assets.warehouse import dbt
 from assets.warehouse.assets import build_operations
@@ -73,6 +74,7 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
             run_scope,
             ledger,
             performance,
+            risk,
             optimisation,
             correlations,
             correlation_watch,

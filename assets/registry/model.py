@@ -1,4 +1,4 @@
-"""What portfolios.yaml says, as plain values.
+"""What portfolios.yaml and scenarios.yaml say, as plain values.
 
 Belongs here: the shapes that the reader makes and the landing writes. Must not be here: parsing, SQL.
 """
@@ -66,6 +66,33 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """The owner's thresholds for a rule of marts.allocation_risk; at least one is given."""
+
+    metric: str
+    warn: Decimal | None
+    fail: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shock:
+    """Instruments whose `by` is `target` change by `change`, a fraction."""
+
+    by: str
+    target: str
+    change: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A stress scenario of scenarios.yaml."""
+
+    id: str
+    name: str
+    shocks: tuple[Shock, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Portfolio:
     """One portfolio; `base_currency` is an ISO 4217 code, `line` where it stands in the file."""
 
@@ -84,6 +111,7 @@ class Portfolio:
     policy: Policy | None = None
     tax_rate_short: Decimal | None = None
     tax_rate_long: Decimal | None = None
+    limits: tuple[Limit, ...] = ()
     line: int = 0
 
 

@@ -32,6 +32,7 @@ def household(folder: Path) -> Path:
     main = portfolio(
         "main", name="Main: 'mine'", base_currency="EUR", benchmark="etf:SPY", lot_scope="portfolio",
         tax_rates={"short": "0.37", "long": "0.2"}, targets={"etf:SPY": "0.1", "crypto:ETH": "0.2", "fiat:USD": "0.7"},
+        limits=[{"metric": "leverage", "warn": "1.5", "fail": "3"}, {"metric": "buying_power", "fail": "0.05"}],
         accounts=[
             {"id": "main", "kind": "manual"}, {"id": "kraken", "kind": "exchange", "exchange": "kraken"},
             {"id": "wallet", "kind": "wallet", "address": ADDRESS, "chains": ["ethereum", "arbitrum"]},
@@ -73,6 +74,10 @@ def household(folder: Path) -> Path:
     )
     (folder / "corporate_actions.csv").write_text(
         "instrument,ex_date,kind,ratio,amount,currency\netf:SPY,2024-01-08,dividend,,0.31,USD\n"
+    )
+    (folder / "scenarios.yaml").write_text(
+        "version: 1\nscenarios:\n- {id: crash, name: 'A crash, \"ours\"', shocks: [{by: asset_class, group: etf, change: -0.3},"
+        " {by: instrument, instrument: crypto:ETH, change: -0.6}]}\n"
     )
     return folder
 

@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from assets.registry.model import Account, GroupLimit, View
+from assets.registry.model import Account, GroupLimit, Limit, View
 from assets.registry.portfolios_yaml import read_portfolios
 
 ADDRESS = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
@@ -290,3 +290,39 @@ def test_a_broken_portfolio_is_still_known_to_other_files() -> None:
     assert known is not None
     assert known.accounts == {"p": frozenset({"a"})}
     assert known.cash == {"p": "implicit"}
+
+
+def test_limits_are_read() -> None:
+    data = with_portfolio(
+        'limits:\n- {metric: var_95_1d, warn: "0.02", fail: "0.05"}\n- {metric: buying_power, warn: 0.1, fail: 0.05}\n'
+        "- {metric: leverage, fail: 2}"
+    )
+    content, _, problems = read_portfolios(data)
+    assert problems == []
+    assert content is not None
+    assert content.portfolios[0].limits == (
+        Limit("var_95_1d", Decimal("0.02"), Decimal("0.05")),
+        Limit("buying_power", Decimal("0.1"), Decimal("0.05")),
+        Limit("leverage", None, Decimal(2)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [
+        ("- {metric: var, fail: 1}", "metric: one of concentration_hhi"),
+        ("- {metric: leverage}", "the key warn or fail in a limit; add at least one of them"),
+        (
+            "- {metric: leverage, warn: 3, fail: 2}",
+            "expected warn not above fail in a limit of leverage; swap them",
+        ),
+        ("- {metric: buying_power, warn: 0.1, fail: 0.2}", "expected warn not below fail in a limit of buying_power"),
+        ("- {metric: leverage, fail: 2}\n- {metric: leverage, warn: 2}", "one limit for each metric"),
+        ("- {metric: leverage, fail: x}", "fail: a decimal from -1000 to 1000"),
+    ],
+)
+def test_problems_of_limits(limits: str, says: str) -> None:
+    told = problems_of(with_portfolio(f"limits:\n{limits}"))
+    assert len(told) == 1
+    assert says in told[0]
+    assert told[0].startswith("portfolios.yaml:")

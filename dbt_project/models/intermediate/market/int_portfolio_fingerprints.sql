@@ -130,6 +130,13 @@ factor_print as (
 
 ),
 
+scenario_print as (
+
+    select string_agg(scenarios::text, ',' order by scenarios.scenario_id) as print
+    from {{ source('registry', 'scenarios') }} as scenarios
+
+),
+
 -- whatever a portfolio can ask a price of
 used as (
 
@@ -215,7 +222,13 @@ select
             select string_agg(targets::text, ',' order by targets.instrument)
             from {{ source('registry', 'targets') }} as targets
             where targets.portfolio_id = portfolios.portfolio_id
-        )
+        ),
+        (
+            select string_agg(limits::text, ',' order by limits.metric)
+            from {{ source('registry', 'limits') }} as limits
+            where limits.portfolio_id = portfolios.portfolio_id
+        ),
+        (select scenario_print.print from scenario_print)
     )) as analysis,
     -- null: no price that it can ask differs from what the last publication knew
     least(used_prices.changed_from, (select changed_rates.changed_from from changed_rates)) as changed_from
