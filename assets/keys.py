@@ -33,7 +33,10 @@ LEDGER_TABLES = (
     "positions", "entries", "flows", "lots", "disposals", "income", "transactions", "issues", "reconciliation",
 )  # fmt: skip
 MEASURE_TABLES = ("performance", "contribution", "attribution", "comparison")
-OPTIMISER_TABLES = ("optimization_runs", "target_weights", "efficient_frontier", "rebalancing_suggestions")
+OPTIMISER_TABLES = (
+    "optimization_runs", "optimization_inputs", "optimization_checks", "target_weights", "efficient_frontier",
+    "rebalancing_suggestions",
+)  # fmt: skip
 
 
 def registry(table: str) -> AssetKey:

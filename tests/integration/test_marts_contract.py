@@ -18,7 +18,7 @@ PUBLISHED = {
     "portfolios", "instruments", "portfolio_assets", "portfolio_snapshots", "snapshot_breakdowns", "holdings_daily",
     "transactions", "income", "portfolio_daily", "portfolio_performance", "open_lots", "realized_gains", "cash_flows",
     "portfolio_allocation", "allocation_risk", "optimization_runs", "target_weights", "efficient_frontier",
-    "rebalancing_suggestions", "portfolio_comparison", "portfolio_contribution", "performance_attribution",
+    "optimization_inputs", "rebalancing_suggestions", "portfolio_comparison", "portfolio_contribution", "performance_attribution",
     "data_quality", "source_freshness", "publications", "reconciliation", "gains_by_year",
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ from assets.allocation.verify import problems
 
 def test_the_published_frontier_runs_from_least_volatile_to_highest_return(published: Estimates) -> None:
     limits = make_constraints(AllocationPolicy("max_sharpe"), published.labels, {})
-    points = efficient_frontier(published, limits, 0.02)
+    points = efficient_frontier(published, limits, 0.02).points
     assert [at.point for at in points] == list(range(1, 21))
     # PyPortfolioOpt 65cabce, test_min_volatility; the other end holds the best asset alone
     assert points[0].volatility == pytest.approx(0.15915084514118694, abs=1e-6)
@@ -33,15 +33,15 @@ def test_every_point_keeps_the_limits(published: Estimates) -> None:
         "max_sharpe", min_weight=0.01, max_weight=0.12, min_assets=18, group_limits=(GroupLimit("chain", "off_chain"),)
     )
     limits = make_constraints(policy, published.labels, {})
-    points = efficient_frontier(published, limits)
+    points = efficient_frontier(published, limits).points
     assert len(points) == 20
     assert all(problems(at.weights, limits) == [] for at in points)
-    assert points[-1].expected_return == pytest.approx(highest_return(published, limits), abs=1e-5)
+    assert points[-1].expected_return == pytest.approx(highest_return(published.expected_returns, limits), abs=1e-5)
 
 
 def test_equal_returns_make_one_point() -> None:
     found = make_estimates(("a", "b"), np.array([0.1, 0.1]), np.diag([0.01, 0.04]), np.zeros((30, 2)), 252)
-    points = efficient_frontier(found, make_constraints(AllocationPolicy("hrp"), found.labels, {}))
+    points = efficient_frontier(found, make_constraints(AllocationPolicy("hrp"), found.labels, {})).points
     assert len(points) == 1
     assert points[0].volatility == pytest.approx(0.008**0.5)
 
