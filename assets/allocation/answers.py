@@ -4,7 +4,7 @@ Belongs here: plain types. Must not be here: solving (engine, batch), SQL, rows.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -74,7 +74,7 @@ class Answer:
     """What came of one portfolio."""
 
     outcome: Outcome
-    frontier: Frontier = field(default_factory=Frontier)
+    frontier: Frontier | None = None
     exclusions: tuple[Exclusion, ...] = ()
     inputs: InputsUsed | None = None
     check: Check | None = None

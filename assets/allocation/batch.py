@@ -11,7 +11,7 @@ import numpy as np
 from assets.allocation.answers import Answer, Attributes, Check, Job
 from assets.allocation.estimated import Estimated
 from assets.allocation.estimates import Estimates
-from assets.allocation.frontier import POINTS, Frontier, group_limits, highest_return, points_of
+from assets.allocation.frontier import POINTS, Frontier, frontier_of, group_limits, highest_return
 from assets.allocation.model import Constraints, FloatArray, make_constraints
 from assets.allocation.optimiser import NORMAL_QUANTILE, Figures, Outcome, figures, optimise
 from assets.allocation.population import moments
@@ -132,12 +132,11 @@ class Batch:
             added=self.added,
         )
         return [
-            points_of(
+            frontier_of(
                 found.expected_return[i],
                 found.volatility[i],
                 found.weights[self.offsets[i] : self.offsets[i + 1]],
                 int(found.counts[i]),
-                float(self.rates[i]),
             )
             for i in range(len(self.jobs))
         ]

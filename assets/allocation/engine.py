@@ -10,7 +10,7 @@ An answer depends on its own portfolio alone: not on the others of the run, thei
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import MISSING, fields, replace
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -28,6 +28,7 @@ COMPILED_FIELDS = frozenset({
     "objective", "universe", "target", "min_weight", "max_weight", "min_assets", "lookback_days", "expected_returns",
     "covariance", "group_limits", "rebalance_band", "confidence", "views",
 })  # fmt: skip
+_OTHERS = tuple((item.name, item.default) for item in fields(AllocationPolicy) if item.name not in COMPILED_FIELDS)
 COMPILED_OBJECTIVES = frozenset({*OBJECTIVES, "hrp"})
 SAMPLE = 8
 
@@ -36,11 +37,7 @@ def is_compiled(policy: AllocationPolicy) -> bool:
     """Whether the compiled solvers know the objective and everything that the policy asks."""
     if policy.objective not in COMPILED_OBJECTIVES or policy.expected_returns == "capm":
         return False
-    others = (item for item in fields(policy) if item.name not in COMPILED_FIELDS)
-    return all(
-        getattr(policy, item.name) == (item.default_factory() if item.default is MISSING else item.default)  # type: ignore[misc]
-        for item in others
-    )
+    return all(getattr(policy, name) == default for name, default in _OTHERS)
 
 
 def sample_of(jobs: Iterable[tuple[str, AllocationPolicy]]) -> frozenset[str]:
@@ -111,7 +108,7 @@ def _alone(shared: Estimated, place: int, attributes: Attributes) -> Answer:
     """One portfolio by PyPortfolioOpt, with its fallbacks."""
     job, universe = shared.jobs[place], shared.universes[place]
     inputs: InputsUsed | None = None
-    frontier = Frontier()
+    frontier: Frontier | None = None
     try:
         estimates = shared.estimates(place)
         inputs = replace(
@@ -123,7 +120,7 @@ def _alone(shared: Estimated, place: int, attributes: Attributes) -> Answer:
         constraints = make_constraints(job.policy, universe.labels, attributes)
         outcome = optimise(job.policy, estimates, constraints, job.risk_free_rate, job.previous)
         if outcome.estimates is not None and outcome.constraints is not None:
-            frontier = efficient_frontier(outcome.estimates, outcome.constraints, job.risk_free_rate)
+            frontier = efficient_frontier(outcome.estimates, outcome.constraints)
     except AllocationError as error:
         outcome = Outcome("failed", str(error))
     return Answer(outcome, frontier, universe.exclusions, inputs)

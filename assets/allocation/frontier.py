@@ -7,6 +7,7 @@ the choice of one of the points, the frontiers of many portfolios at once (popul
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assets.allocation.estimates import Estimates
 from assets.allocation.model import Constraints, FloatArray, UnsolvedError
@@ -18,21 +19,16 @@ POINTS = 20
 
 
 @dataclass(frozen=True)
-class FrontierPoint:
-    """One point: `point` from 1 by rising return, return and volatility a year, `sharpe_ratio` None where undefined."""
-
-    point: int
-    expected_return: float
-    volatility: float
-    sharpe_ratio: float | None
-    weights: FloatArray
-
-
-@dataclass(frozen=True)
 class Frontier:
-    """The points that have a proof, and the numbers of those that have none."""
+    """The points that have a proof, by rising return, and the numbers of those that have none.
 
-    points: tuple[FrontierPoint, ...] = ()
+    `numbers` (k,) from 1; `expected_return` and `volatility` (k,) a year; `weights` (n, k).
+    """
+
+    numbers: NDArray[np.int64]
+    expected_return: FloatArray
+    volatility: FloatArray
+    weights: FloatArray
     missed: tuple[int, ...] = ()
 
     @property
@@ -42,10 +38,14 @@ class Frontier:
             return None
         return f"frontier: no proven optimum for points {', '.join(map(str, self.missed))}"
 
+    def sharpe_ratios(self, risk_free_rate: float) -> FloatArray:
+        """(k,), NaN where the volatility is 0."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = (self.expected_return - risk_free_rate) / self.volatility
+        return np.asarray(np.where(self.volatility > 0, found, np.nan))
 
-def efficient_frontier(
-    estimates: Estimates, constraints: Constraints, risk_free_rate: float = 0.0, points: int = POINTS
-) -> Frontier:
+
+def efficient_frontier(estimates: Estimates, constraints: Constraints, points: int = POINTS) -> Frontier:
     """Points of equal steps in return, from the least volatile portfolio to the one of highest return.
 
     min_assets is not asked of the points (it is no convex limit).
@@ -53,7 +53,6 @@ def efficient_frontier(
     Args:
         estimates: in the label order of `constraints`.
         constraints: limits on the weights.
-        risk_free_rate: a year, fraction.
         points: how many.
 
     Raises:
@@ -72,12 +71,10 @@ def efficient_frontier(
         upper=constraints.upper,
         groups=group_limits(constraints),
     )
-    return points_of(found.expected_return[0], found.volatility[0], found.weights, int(found.counts[0]), risk_free_rate)
+    return frontier_of(found.expected_return[0], found.volatility[0], found.weights, int(found.counts[0]))
 
 
-def points_of(
-    expected: FloatArray, volatility: FloatArray, weights: FloatArray, count: int, risk_free_rate: float
-) -> Frontier:
+def frontier_of(expected: FloatArray, volatility: FloatArray, weights: FloatArray, count: int) -> Frontier:
     """The frontier of one portfolio.
 
     Args:
@@ -85,16 +82,15 @@ def points_of(
         volatility: (points,).
         weights: (n, points).
         count: points that were asked for; 0: not even the first has a proof.
-        risk_free_rate: a year.
     """
-    points, missed = [], [1] if count == 0 else []
-    for i in range(count):
-        if np.isfinite(expected[i]):
-            sharpe = None if volatility[i] == 0 else float((expected[i] - risk_free_rate) / volatility[i])
-            points.append(FrontierPoint(i + 1, float(expected[i]), float(volatility[i]), sharpe, weights[:, i]))
-        else:
-            missed.append(i + 1)
-    return Frontier(tuple(points), tuple(missed))
+    numbers = np.arange(1, max(count, 1) + 1)
+    is_proven = np.isfinite(expected[: len(numbers)]) & (count > 0)
+    if is_proven.all():
+        return Frontier(numbers, expected[:count], volatility[:count], weights[:, :count])
+    kept = np.flatnonzero(is_proven)
+    return Frontier(
+        numbers[kept], expected[kept], volatility[kept], weights[:, kept], tuple(numbers[~is_proven].tolist())
+    )
 
 
 def group_limits(constraints: Constraints) -> GroupLimits | None:

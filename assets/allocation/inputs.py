@@ -10,8 +10,9 @@ last bit: nothing depends on who else is in the run.
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 
@@ -20,6 +21,7 @@ import numpy as np
 from assets.allocation.estimates import (
     BUSINESS_DAYS_PER_YEAR,
     AlignedReturns,
+    DateArray,
     Exclusion,
     PriceSeries,
     exclusion_of,
@@ -43,17 +45,34 @@ class Universe:
     panel: tuple[int, tuple[int, ...], bool]
 
 
+@dataclass
+class _Window:
+    """A series in a window: its first day (None: empty), its set of days, and what it is beside longer ones."""
+
+    series: PriceSeries
+    first: np.datetime64 | None
+    day_set: int
+    exclusions: dict[np.datetime64, Exclusion | None] = field(default_factory=dict)
+
+    def exclusion(self, first: np.datetime64, end: np.datetime64) -> Exclusion | None:
+        """As `exclusion_of`, asked once for each `first`."""
+        if first not in self.exclusions:
+            self.exclusions[first] = exclusion_of(self.series, first, end)
+        return self.exclusions[first]
+
+
 class Histories:
-    """The price series of one base currency up to a day, each judged once for each window that is asked for."""
+    """The price series of one base currency up to a day, each judged once for each window that is asked for.
+
+    `series` may grow; what is there stays.
+    """
 
     def __init__(self, as_of_date: date, series: Mapping[str, PriceSeries]) -> None:
         self._series = series
         self._end = np.datetime64(as_of_date, "D")
         self._as_of_date = as_of_date
-        self._windows: dict[tuple[str, int], PriceSeries] = {}
-        self._exclusions: dict[tuple[str, int, np.datetime64], Exclusion | None] = {}
+        self._windows: dict[int, dict[str, _Window]] = defaultdict(dict)
         self._day_sets: dict[bytes, int] = {}
-        self._day_set_of: dict[tuple[str, int], int] = {}
 
     def universe(self, candidates: Sequence[str], lookback_days: int) -> Universe:
         """What of the candidates can be used; they are looked at as `align_returns` does.
@@ -61,57 +80,58 @@ class Histories:
         Raises:
             EstimationError: nothing is left.
         """
-        names = sorted(name for name in candidates if name in self._series)
-        windows = [self._window(name, lookback_days) for name in names]
-        first = min((item.dates[0] for item in windows if len(item.dates)), default=self._end)
+        windows = self._in_window(sorted(candidates), lookback_days)
+        first = min((item.first for item in windows if item.first is not None), default=self._end)
         kept, exclusions = [], []
         for item in windows:
-            exclusion = self._exclusion(item, lookback_days, first)
+            exclusion = item.exclusion(first, self._end)
             if exclusion is None:
                 kept.append(item)
             else:
                 exclusions.append(exclusion)
-        missing = [name for name in candidates if name not in self._series]
-        exclusions += [Exclusion(name, "no_history", "no price in the window") for name in sorted(missing)]
+        if len(windows) < len(candidates):
+            missing = sorted(name for name in candidates if name not in self._series)
+            exclusions += [Exclusion(name, "no_history", "no price in the window") for name in missing]
         if not kept:
             raise nothing_usable(exclusions)
-        day_sets = tuple(sorted({self._day_set(item, lookback_days) for item in kept}))
-        is_daily = all(item.annualization_days > BUSINESS_DAYS_PER_YEAR for item in kept)
-        return Universe(tuple(item.label for item in kept), tuple(exclusions), (lookback_days, day_sets, is_daily))
+        day_sets = tuple(sorted({item.day_set for item in kept}))
+        is_daily = all(item.series.annualization_days > BUSINESS_DAYS_PER_YEAR for item in kept)
+        labels = tuple(item.series.label for item in kept)
+        return Universe(labels, tuple(exclusions), (lookback_days, day_sets, is_daily))
 
     def panel(self, universes: Sequence[Universe]) -> "Panel":
         """The returns of all instruments of universes that share a panel.
 
         Raises:
-            EstimationError: too few days are common to them.
+            EstimationError: too few days are common to them, which is so for each of them alone.
         """
         lookback_days = universes[0].panel[0]
         labels = sorted({label for universe in universes for label in universe.labels})
-        windows = [self._window(label, lookback_days) for label in labels]
-        observed = {self._day_set(item, lookback_days): item for item in windows}
-        days = len(np.unique(np.concatenate([item.dates[np.isfinite(item.prices)] for item in observed.values()])))
-        prices = [int(np.isfinite(item.prices).sum()) for item in windows]
-        return Panel(join(windows, (), lookback_days), np.array(prices, dtype=np.int64), days)
+        windows = self._in_window(labels, lookback_days)
+        observed = {item.day_set: _observed(item.series) for item in windows}
+        days = len(np.unique(np.concatenate(list(observed.values()))))
+        prices = np.array([len(observed[item.day_set]) for item in windows], dtype=np.int64)
+        return Panel(join([item.series for item in windows], (), lookback_days), prices, days)
 
-    def _window(self, label: str, lookback_days: int) -> PriceSeries:
-        found = self._windows.get((label, lookback_days))
-        if found is None:
-            start = np.datetime64(self._as_of_date - timedelta(days=lookback_days), "D")
-            found = self._windows[label, lookback_days] = in_window(self._series[label], start, self._end)
+    def _in_window(self, labels: Sequence[str], lookback_days: int) -> list[_Window]:
+        """Of the labels that have a series, in their order."""
+        known = self._windows[lookback_days]
+        found = []
+        for label in labels:
+            item = known.get(label)
+            if item is None and label in self._series:
+                start = np.datetime64(self._as_of_date - timedelta(days=lookback_days), "D")
+                series = in_window(self._series[label], start, self._end)
+                day_set = self._day_sets.setdefault(_observed(series).tobytes(), len(self._day_sets))
+                first = series.dates[0] if len(series.dates) else None
+                item = known[label] = _Window(series, first, day_set)
+            if item is not None:
+                found.append(item)
         return found
 
-    def _exclusion(self, item: PriceSeries, lookback_days: int, first: np.datetime64) -> Exclusion | None:
-        key = (item.label, lookback_days, first)
-        if key not in self._exclusions:
-            self._exclusions[key] = exclusion_of(item, first, self._end)
-        return self._exclusions[key]
 
-    def _day_set(self, item: PriceSeries, lookback_days: int) -> int:
-        key = (item.label, lookback_days)
-        if key not in self._day_set_of:
-            days = item.dates[np.isfinite(item.prices)].tobytes()
-            self._day_set_of[key] = self._day_sets.setdefault(days, len(self._day_sets))
-        return self._day_set_of[key]
+def _observed(series: PriceSeries) -> DateArray:
+    return series.dates[np.isfinite(series.prices)]
 
 
 @dataclass(frozen=True)

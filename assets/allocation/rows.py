@@ -7,6 +7,7 @@ work (store), numerics.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from assets.allocation.answers import Answer, Job
 from assets.allocation.estimates import Exclusion
 from assets.allocation.optimiser import Figures
 from assets.allocation.verify import binding
+
+if TYPE_CHECKING:
+    import polars
 
 Row = tuple[object, ...]
 Answered = Sequence[tuple[Job, Answer]]
@@ -86,7 +90,7 @@ def notes(job: Job, answer: Answer) -> list[str]:
         said.append("covariance was not positive semidefinite: negative eigenvalues set to 0")
     if inputs is not None and inputs.condition_number > ILL_CONDITIONED:
         said.append(f"covariance is all but singular (condition {inputs.condition_number:.1e})")
-    if answer.frontier.note is not None:
+    if answer.frontier is not None and answer.frontier.note is not None:
         said.append(answer.frontier.note)
     return said
 
@@ -125,32 +129,59 @@ def check_rows(answered: Answered) -> Iterable[Row]:
             yield (job.portfolio_id, check.objective, check.value, check.reference, check.shortfall, check.agrees)
 
 
-def weight_rows(answered: Answered, run_id: str) -> Iterable[Row]:
+def weight_frame(answered: Answered, run_id: str) -> "polars.DataFrame":
     """One row per instrument of every portfolio that has weights."""
-    for job, answer in answered:
-        outcome = answer.outcome
-        if outcome.weights is None or outcome.constraints is None:
-            continue
-        limits, previous = outcome.constraints, job.previous or {}
-        columns = zip(
-            limits.labels,
-            outcome.weights.tolist(),
-            limits.lower.tolist(),
-            limits.upper.tolist(),
-            binding(outcome.weights, limits).tolist(),
-            strict=True,
-        )
-        own = own_run_id(run_id, job)
-        for label, weight, lower, upper, is_binding in columns:
-            yield (own, job.portfolio_id, label, weight, previous.get(label), lower, upper, is_binding)
+    import polars
+
+    found = [
+        (job, answer.outcome.weights, answer.outcome.constraints)
+        for job, answer in answered
+        if answer.outcome.weights is not None and answer.outcome.constraints is not None
+    ]
+    labels = [label for _, _, limits in found for label in limits.labels]
+    previous = [(job.previous or {}).get(label) for job, _, limits in found for label in limits.labels]
+    return polars.DataFrame(
+        {
+            **_keys([job for job, _, _ in found], [len(weights) for _, weights, _ in found], run_id),
+            "instrument_id": polars.Series(labels, dtype=polars.String),
+            "weight": _joined([weights for _, weights, _ in found]),
+            "previous_weight": polars.Series(previous, dtype=polars.Float64),
+            "lower": _joined([limits.lower for _, _, limits in found]),
+            "upper": _joined([limits.upper for _, _, limits in found]),
+            "is_binding": _joined([binding(weights, limits) for _, weights, limits in found]).astype(bool),
+        }
+    )
 
 
-def frontier_rows(answered: Answered, run_id: str) -> Iterable[Row]:
+def frontier_frame(answered: Answered, run_id: str) -> "polars.DataFrame":
     """One row per point that has a proof."""
-    for job, answer in answered:
-        own = own_run_id(run_id, job)
-        for at in answer.frontier.points:
-            yield (own, job.portfolio_id, at.point, at.expected_return, at.volatility, at.sharpe_ratio)
+    import polars
+
+    found = [(job, answer.frontier) for job, answer in answered if answer.frontier is not None]
+    ratios = _joined([frontier.sharpe_ratios(job.risk_free_rate) for job, frontier in found])
+    return polars.DataFrame(
+        {
+            **_keys([job for job, _ in found], [len(frontier.numbers) for _, frontier in found], run_id),
+            "point": _joined([frontier.numbers for _, frontier in found]).astype(np.int64),
+            "expected_return": _joined([frontier.expected_return for _, frontier in found]),
+            "volatility": _joined([frontier.volatility for _, frontier in found]),
+            "sharpe_ratio": polars.Series(ratios, dtype=polars.Float64, nan_to_null=True),
+        }
+    )
+
+
+def _keys(jobs: Sequence[Job], counts: Sequence[int], run_id: str) -> "dict[str, polars.Series]":
+    """Columns run_id and portfolio_id, each job's as often as it has rows."""
+    import polars
+
+    places = np.repeat(np.arange(len(jobs)), counts)
+    own = polars.Series([own_run_id(run_id, job) for job in jobs], dtype=polars.String)
+    names = polars.Series([job.portfolio_id for job in jobs], dtype=polars.String)
+    return {"run_id": own.gather(places), "portfolio_id": names.gather(places)}
+
+
+def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.empty(0)
 
 
 def _by_label(answer: Answer) -> list[Exclusion]:

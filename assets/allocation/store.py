@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from operator import attrgetter
 
 from assets.allocation.answers import Answer, Job
 from assets.allocation.engine import answer, sample_of
@@ -32,19 +33,20 @@ from assets.allocation.rows import (
     Answered,
     Row,
     check_rows,
-    frontier_rows,
+    frontier_frame,
     input_rows,
     notes,
     run_rows,
-    weight_rows,
+    weight_frame,
 )
-from assets.warehouse.database import Connection, copy_rows
+from assets.warehouse.database import Connection, copy_frame, copy_rows
 
 Progress = Callable[[str], None]
 
 DEFAULT_BAND = 0.05
 # Portfolios at once: bounds the memory of holdings and rows; the histories of a currency stay for all of them.
 CHUNK = 5_000
+_SUGGESTED = attrgetter(*TABLES["rebalancing_suggestions"][1:])
 NOTHING_TO_ALLOCATE = "nothing to allocate: the universe holds no asset but cash"
 
 
@@ -127,12 +129,16 @@ def run_optimisation(
             "optimization_runs": run_rows(answered, run_id, each_ms),
             "optimization_inputs": input_rows(answered, shared.base_currency, known),
             "optimization_checks": check_rows(answered),
-            "target_weights": weight_rows(answered, run_id),
-            "efficient_frontier": frontier_rows(answered, run_id),
             "rebalancing_suggestions": _suggestions(chunk, answered),
         }
         for table, rows in written.items():
             summary.rows[table] += copy_rows(connection, f"intermediate.{table}", TABLES[table], rows)
+        # the two with many rows a portfolio
+        for table, frame in (
+            ("target_weights", weight_frame(answered, run_id)),
+            ("efficient_frontier", frontier_frame(answered, run_id)),
+        ):
+            summary.rows[table] += copy_frame(connection, f"intermediate.{table}", frame)
         _summarise(answered, summary)
         if progress is not None:
             progress(f"{done} of {len(tasks)} portfolios optimised or rebalanced")
@@ -218,4 +224,4 @@ def _suggestions(chunk: _Chunk, answered: Answered) -> Iterator[Row]:
         for row in suggest(
             holdings, targets, chunk.quotes, band, left_out=left_out, needs_funding=not task.is_cash_implicit
         ):
-            yield (task.portfolio_id, *(getattr(row, name) for name in TABLES["rebalancing_suggestions"][1:]))
+            yield (task.portfolio_id, *_SUGGESTED(row))
