@@ -36,8 +36,11 @@ LEDGER_TABLES = (
 )  # fmt: skip
 MEASURE_TABLES = ("performance", "contribution", "attribution", "comparison")
 RISK_TABLES = ("portfolio_risk", "risk_contributions", "stress_tests")
-OPTIMISER_TABLES = ("optimization_runs", "target_weights", "efficient_frontier", "rebalancing_suggestions")
 CORRELATION_TABLES = ("asset_correlations", "correlation_readings", "factor_exposures", "diversification")
+OPTIMISER_TABLES = (
+    "optimization_runs", "optimization_inputs", "optimization_checks", "target_weights", "efficient_frontier",
+    "rebalancing_suggestions",
+)  # fmt: skip
 
 
 def registry(table: str) -> AssetKey:

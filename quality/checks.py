@@ -28,6 +28,7 @@ _STAGE_DEPS: dict[str, tuple[dg.AssetKey, ...]] = {
     "analytics": (
         keys.dbt_model("build", "target_weights"),
         keys.dbt_model("build", "optimization_runs"),
+        keys.optimiser("optimization_checks"),
         keys.dbt_model("build", "portfolio_performance"),
         keys.dbt_model("build", "portfolio_contribution"),
         keys.dbt_model("build", "performance_attribution"),

@@ -331,6 +331,30 @@ MART_GATES: tuple[Gate, ...] = (
             from build.allocation_risk where is_own_limit and verdict = 'fail' order by portfolio_id, rule""",
     ),
     Gate(
+        name="compiled_optimum_is_as_good",
+        stage="analytics",
+        reach="portfolio",
+        severity="error",
+        threshold="objective within 1e-6 of PyPortfolioOpt's, on a sample of each run",
+        description="What the compiled solver found is not worse than what PyPortfolioOpt finds.",
+        next_step="Report it with optimization_inputs of that portfolio; it keeps its last published rows.",
+        offenders="""
+            select portfolio_id, null, objective || ' ' || value || ', PyPortfolioOpt ' || reference
+            from intermediate.optimization_checks where not is_agreed order by portfolio_id""",
+    ),
+    Gate(
+        name="compiled_solver_is_sound",
+        stage="analytics",
+        reach="run",
+        severity="error",
+        threshold="1 portfolio of the sample",
+        description="The compiled solver is not worse than PyPortfolioOpt for more than one portfolio of the sample.",
+        next_step="Report it with optimization_inputs of those portfolios: others may be wrong too.",
+        offenders="""
+            select null, null, count(*) || ' of the sample are worse: ' || string_agg(portfolio_id, ', ')
+            from intermediate.optimization_checks where not is_agreed having count(*) > 1""",
+    ),
+    Gate(
         name="optimisation_succeeds",
         stage="analytics",
         reach="none",

@@ -11,7 +11,7 @@ from assets.allocation.estimates import Estimates, make_estimates
 from assets.allocation.held import current_weights
 from assets.allocation.model import OBJECTIVES, AllocationPolicy, FloatArray, Turnover, View, make_constraints
 from assets.allocation.optimiser import Outcome, optimise
-from assets.allocation.rebalancing import Holding
+from assets.rebalancing.model import Holding
 from assets.allocation.relaxation import minimised
 
 RATE = 0.02
