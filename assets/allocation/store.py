@@ -86,9 +86,7 @@ class _Currency:
         found = read_instruments(connection, new)
         self.instruments |= found
         if found:
-            self.series |= read_price_series(
-                connection, found, self.base_currency, self.as_of_date, self.lookback_days
-            )
+            self.series |= read_price_series(connection, found, self.base_currency, self.as_of_date, self.lookback_days)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from assets.allocation.estimates import Estimates, make_estimates
 from assets.allocation.held import current_weights
 from assets.allocation.model import OBJECTIVES, AllocationPolicy, FloatArray, Turnover, View, make_constraints
 from assets.allocation.optimiser import Outcome, optimise
-from assets.rebalancing.model import Holding
 from assets.allocation.relaxation import minimised
+from assets.rebalancing.model import Holding
 
 RATE = 0.02
 CURRENT = {"a": 0.4, "b": 0.1, "d": 0.5}
