@@ -22,7 +22,7 @@ AGREEMENT = 1e-6
 
 @dataclass(frozen=True)
 class Job:
-    """One portfolio to optimise: `candidates` sorted; `previous` are the last published weights, `holdings` what is held.
+    """One portfolio: `candidates` sorted; `previous` are the last published weights, `holdings` what is held now.
 
     `is_rate_unknown`: nothing says the risk-free rate, and it stands as 0.
     """
