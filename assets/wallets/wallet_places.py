@@ -137,12 +137,12 @@ class OwnWord:
     """What the owner's transactions say of one place.
 
     Attributes:
-        instrument_id: of the last row.
-        until: its moment; of a bare date the end of it.
-        quantities: of the rows of the day before that.
+        names: ids of the asset in them, that of the last row last.
+        until: the moment of the last row; of a bare date the end of it.
+        quantities: of the rows of the day before the last one of each id.
     """
 
-    instrument_id: str
+    names: tuple[str, ...]
     until: datetime
     quantities: frozenset[Decimal]
 
@@ -188,7 +188,8 @@ class Places:
             key = (account.portfolio_id, account.account_id, self.canonical[instrument])
             own = self.moved.get(key)
             if own is not None:
-                return None if own.has_told(at, quantity) else own.instrument_id
+                name = instrument if instrument in own.names else own.names[-1]
+                return None if own.has_told(at, quantity) else name
             is_whole = key not in incomplete and (account.address, instrument) in self.first_balances
             return instrument if is_whole else None
 
@@ -221,16 +222,24 @@ def read_places(conn: Connection, instruments: Iterable[str]) -> Places:
     }
     return Places(
         accounts,
-        # rows come by time, so the last one stays
-        {
-            (portfolio, account, canonical[name]): OwnWord(name, until, frozenset(quantities or ()))
-            for portfolio, account, name, until, quantities in moved
-        },
+        _words(moved, canonical),
         frozenset((portfolio, account, canonical[name]) for portfolio, account, name in counted),
         canonical,
         units,
         {(wallet, name): (int(amount), block) for wallet, name, amount, block in first},
     )
+
+
+def _words(
+    rows: Iterable[tuple[str, str, str, datetime, Sequence[Decimal] | None]], canonical: Mapping[str, str]
+) -> dict[Key, OwnWord]:
+    """By place, of rows in the order of their last moment."""
+    words: dict[Key, OwnWord] = {}
+    for portfolio, account, name, until, quantities in rows:
+        key = portfolio, account, canonical[name]
+        before = words.get(key, OwnWord((), until, frozenset()))
+        words[key] = OwnWord((*before.names, name), until, before.quantities.union(quantities or ()))
+    return words
 
 
 def _sums(transfers: Iterable[Transfer], until: Mapping[_Cell, tuple[int, int]]) -> dict[_Cell, int]:

@@ -35,13 +35,13 @@ def places(first: dict[str, tuple[int, int]], moved: dict[str, OwnWord] | None =
 
 
 def test_the_owners_word_counts_first() -> None:
-    word = OwnWord("crypto:USDC", AT, frozenset([Decimal(5)]))
+    word = OwnWord((BASE_USD, "crypto:USDC"), AT, frozenset([Decimal(5)]))
     place = places({USD: (7, 3)}, {"crypto:USDC": word}).rule([])
     second = timedelta(seconds=1)
     assert place(ACCOUNT, USD, AT, Decimal(1)) is None
-    # under the id that the ledger has, wherever the token is
+    # under the id that the ledger has it by
     assert place(ACCOUNT, USD, AT + second, Decimal(1)) == "crypto:USDC"
-    assert place(ACCOUNT, BASE_USD, AT + second, Decimal(1)) == "crypto:USDC"
+    assert place(ACCOUNT, BASE_USD, AT + second, Decimal(1)) == BASE_USD
     # an exchange's clock and a block's differ: the same quantity is the same event
     assert place(ACCOUNT, USD, AT + second, Decimal("5.0")) is None
     assert place(ACCOUNT, USD, AT + timedelta(days=1), Decimal(5)) == "crypto:USDC"
