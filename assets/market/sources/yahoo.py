@@ -1,7 +1,7 @@
 """Yahoo through yfinance: equities, funds, exchange rates, commodities, indices; splits and dividends.
 
 Belongs here: how yfinance is called, prices as they were traded. Must not be here: the session and its checks
-(yahoo_session.py), what an answer means (yahoo_answers.py), which price counts. Traps of yfinance and Yahoo, each a test:
+(yahoo_session.py), what an answer means (yahoo_answers.py), which price counts. Traps of yfinance, each a test:
 `download` swallows faults (only `Ticker.history` is used); an empty frame is an error, so more is asked for than is
 wanted and a window without a trading day is no excuse; `auto_adjust=True` rewrites history with each dividend; and even
 the unadjusted close is divided by every later split (help.yahoo.com, "What is the adjusted close?"), so the splits up
