@@ -118,10 +118,12 @@ class Listing:
     splits: tuple[tuple[date, int, int], ...] = ()
     dividends: tuple[tuple[date, str], ...] = ()
     missing: tuple[date, ...] = ()  # listed without a price
+    pays: date | None = None  # its newest dividend
 
 
 LISTINGS = {
-    "AAPL": Listing(splits=((date(2026, 6, 9), 4, 1),), dividends=((date(2026, 5, 8), "0.84"), (date(2026, 8, 7), "0.26"))),
+    "AAPL": Listing(splits=((date(2026, 6, 9), 4, 1),), dividends=((date(2026, 5, 8), "0.84"), (date(2026, 8, 7), "0.26")),
+                    pays=date(2026, 8, 13)),
     "SPY": Listing(kind="ETF", dividends=((date(2026, 9, 18), "1.83"),)),
     "VOD.L": Listing("GBp", zone="Europe/London", opens=(8, 0), closes=(16, 30), dividends=((date(2026, 6, 4), "2.25"),)),
     "EURUSD=X": Listing(kind="CURRENCY", zone="Europe/London", opens=(0, 0), closes=(23, 59)),
@@ -180,6 +182,7 @@ class ProviderServer:
         get("/api/v3/brokerage/market/products", self._coinbase_markets)
         get("/api/v3/brokerage/market/products/{id}/candles", self._coinbase_candles)
         get("/v8/finance/chart/{symbol}", self._yahoo_chart)
+        get("/v10/finance/quoteSummary/{symbol}", self._yahoo_calendar)
         get("/v1/test/getcrumb", self._yahoo_crumb)
         get("/", self._yahoo_cookie)
         get("/stats/eurofxref/eurofxref-hist.zip", self._ecb)
@@ -356,6 +359,17 @@ class ProviderServer:
 
     async def _yahoo_crumb(self, _request: web.Request) -> web.Response:
         return web.Response(text="crumb.of.test")
+
+    async def _yahoo_calendar(self, request: web.Request) -> web.Response:
+        listing = self.listings[request.match_info["symbol"]]
+        events: dict[str, object] = {"maxAge": 1, "earnings": {"earningsDate": []}}
+        if listing.pays is not None:
+            newest, _ = listing.dividends[-1]
+            midnights = (
+                int(datetime(one.year, one.month, one.day, tzinfo=UTC).timestamp()) for one in (newest, listing.pays)
+            )
+            events |= dict(zip(("exDividendDate", "dividendDate"), midnights, strict=True))
+        return web.json_response({"quoteSummary": {"result": [{"calendarEvents": events}], "error": None}})
 
     async def _yahoo_chart(self, request: web.Request) -> web.Response:
         symbol, query = request.match_info["symbol"], request.query

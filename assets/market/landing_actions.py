@@ -12,10 +12,13 @@ from assets.warehouse.database import Connection, copy_rows
 
 
 def land_actions(conn: Connection, actions: Sequence[Action], run_id: str | None) -> int:
-    """Upsert splits and dividends; returns how many differed. One that a source takes back stays: it may be a gap."""
+    """Upsert splits and dividends; returns how many differed.
+
+    One that a source takes back stays: it may be a gap. So does a pay date: it is told of the newest dividend only.
+    """
     if not actions:
         return 0
-    columns = "instrument_id, source, kind, ex_date, ratio, amount, currency"
+    columns = "instrument_id, source, kind, ex_date, ratio, amount, currency, pay_date"
     conn.execute(
         "create temporary table if not exists incoming_actions (like raw.source_actions) on commit delete rows"
     )
@@ -25,7 +28,7 @@ def land_actions(conn: Connection, actions: Sequence[Action], run_id: str | None
         "pg_temp.incoming_actions",
         columns.split(", "),
         (
-            (one.instrument_id, one.source, one.kind, one.ex_date, one.ratio, one.amount, one.currency)
+            (one.instrument_id, one.source, one.kind, one.ex_date, one.ratio, one.amount, one.currency, one.pay_date)
             for one in {(one.instrument_id, one.source, one.kind, one.ex_date): one for one in actions}.values()
         ),
     )
@@ -37,6 +40,7 @@ def land_actions(conn: Connection, actions: Sequence[Action], run_id: str | None
             = (known.instrument_id, known.source, known.kind, known.ex_date)
             and (incoming.ratio, incoming.amount, incoming.currency)
             is not distinct from (known.ratio, known.amount, known.currency)
+            and coalesce(incoming.pay_date, known.pay_date) is not distinct from known.pay_date
         """
     )
     changed = 0
@@ -52,6 +56,7 @@ def land_actions(conn: Connection, actions: Sequence[Action], run_id: str | None
             select {columns}, %s from pg_temp.incoming_actions where source = %s
             on conflict (instrument_id, source, kind, ex_date) do update
             set ratio = excluded.ratio, amount = excluded.amount, currency = excluded.currency,
+                pay_date = coalesce(excluded.pay_date, source_actions.pay_date),
                 batch_id = excluded.batch_id, seen_at = now()
             """.encode(),
             [batch, source],

@@ -86,7 +86,7 @@ _KINDS = {
         "instrument_id, ex_date, kind",
         {
             "instrument": "instrument_id", "ex_date": "ex_date", "kind": "kind", "ratio": "ratio",
-            "amount": "amount", "currency": "currency",
+            "amount": "amount", "currency": "currency", "pay_date": "pay_date",
         },
         ("instrument_id", "currency"),
         is_of_portfolio=False,
