@@ -14,6 +14,7 @@ import dagster as dg
 
 from assets.accounts.assets import accounts
 from assets.allocation.assets import optimisation
+from assets.backtest.assets import policy_backtests
 from assets.correlation.assets import correlation_watch, correlations
 from assets.ledger.assets import ledger, run_scope
 from assets.market.assets import market_data
@@ -78,6 +79,7 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
             optimisation,
             correlations,
             correlation_watch,
+            policy_backtests,
             verdict,
             publication,
         ],
