@@ -98,6 +98,8 @@ class Suggestion:
     action: str
     quantity: Decimal | None
     value_usd: Decimal | None
+    estimated_cost_usd: Decimal | None
+    expected_gain_usd: Decimal | None
     reason: str | None
 
 
@@ -205,7 +207,8 @@ def read_details(conn: Connection, line: PortfolioLine) -> Details:
         [line.portfolio_id],
     ).fetchall()
     suggestions = conn.execute(
-        "select instrument_id, action, quantity, value_usd, reason from marts.rebalancing_suggestions"
+        "select instrument_id, action, quantity, value_usd, estimated_cost_usd, expected_gain_usd, reason"
+        " from marts.rebalancing_suggestions"
         " where portfolio_id = %s order by abs(value_usd) desc nulls last, instrument_id",
         [line.portfolio_id],
     ).fetchall()

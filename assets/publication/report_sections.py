@@ -27,7 +27,11 @@ _SOURCES = (
     ("Weights and targets", "marts.portfolio_allocation", "dimension asset"),
     ("Value by day", "marts.portfolio_daily", "invested: the running sum of inflows less outflows"),
     ("Frontier, chosen point", "marts.efficient_frontier", "and marts.optimization_runs"),
-    ("Suggested trades", "marts.rebalancing_suggestions", "against the targets, outside the band only"),
+    (
+        "Suggested trades",
+        "marts.rebalancing_suggestions",
+        "against the targets, outside the band, where the trade pays",
+    ),
     ("Checks and warnings", "marts.data_quality", "refused rows stand in quality.quarantined_rows"),
     ("A holding, back to its file", "marts.holdings_daily", "names the price's source, raw batch and line"),
 )
@@ -244,14 +248,17 @@ def _suggestions(suggestions: Sequence[Suggestion]) -> str:
         return ""
     rows = "".join(
         f"<tr><td>{escape(one.action)}</td><td>{escape(one.instrument_id)}</td>"
-        f'<td class="n">{_or_dash(_units(one.quantity), "no price")}</td>'
-        f'<td class="n">{_or_dash(money(one.value_usd), "no exchange rate to USD")}</td>'
+        f'<td class="n">{_or_dash(_units(one.quantity), "nothing to trade")}</td>'
+        f'<td class="n">{_or_dash(money(one.value_usd), "nothing to trade, or no exchange rate to USD")}</td>'
+        f'<td class="n">{_or_dash(money(one.estimated_cost_usd), "nothing to trade, or no spread is known")}</td>'
+        f'<td class="n">{_or_dash(money(one.expected_gain_usd), "nothing to trade, or too little history")}</td>'
         f"<td>{escape(one.reason or '')}</td></tr>"
         for one in suggestions
     )
     return (
         "<h3>Trades that lead to the targets</h3><table><thead><tr><th></th><th>Instrument</th>"
-        f'<th class="n">Units</th><th class="n">USD</th><th>Why</th></tr></thead><tbody>{rows}</tbody></table>'
+        '<th class="n">Units</th><th class="n">USD</th><th class="n">Cost</th><th class="n">Won a year</th><th>Why</th>'
+        f"</tr></thead><tbody>{rows}</tbody></table>"
     )
 
 
