@@ -31,6 +31,7 @@ from orchestration.resources import (
     chains_resource,
     market_resource,
     progress_resource,
+    shards_resource,
     warehouse_resource,
 )
 from orchestration.sensors import build_sensors
@@ -93,6 +94,7 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
             "chains": chains_resource,
             "accounts": accounts_resource,
             "market": market_resource,
+            "shards": shards_resource,
             **(resources or {}),
         },
         # one process for all steps: separate ones would spend seconds importing for every second of work, and the
