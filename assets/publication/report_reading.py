@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from assets.performance.reasons import ALL, MEANINGS
+from assets.publication.report_risk_reading import Risk, read_risk
 from assets.warehouse.database import Connection
 
 _TOP_WEIGHTS = 3
@@ -110,6 +111,7 @@ class Details:
     buckets: tuple[Bucket, ...]
     optimization: Optimization | None
     suggestions: tuple[Suggestion, ...]
+    risk: Risk | None
 
 
 @dataclass(frozen=True)
@@ -215,6 +217,7 @@ def read_details(conn: Connection, line: PortfolioLine) -> Details:
         tuple(Bucket(*row) for row in buckets),
         _optimization(conn, line.portfolio_id),
         tuple(Suggestion(*row) for row in suggestions),
+        read_risk(conn, line.portfolio_id),
     )
 
 
