@@ -12,6 +12,7 @@ from assets.allocation.estimates import Exclusion
 from assets.allocation.frontier import Frontier
 from assets.allocation.model import AllocationPolicy
 from assets.allocation.optimiser import Outcome
+from assets.rebalancing.model import Holding
 
 ANALYTIC, BLOCK_BOOTSTRAP = "analytic", "block_bootstrap"
 Attributes = Mapping[str, Mapping[str, str | None]]
@@ -22,7 +23,7 @@ AGREEMENT = 1e-6
 
 @dataclass(frozen=True)
 class Job:
-    """One portfolio to optimise: `candidates` sorted; `previous` are the last published weights.
+    """One portfolio: `candidates` sorted; `previous` are the last published weights, `holdings` what is held now.
 
     `is_rate_unknown`: nothing says the risk-free rate, and it stands as 0.
     """
@@ -33,6 +34,7 @@ class Job:
     candidates: tuple[str, ...]
     risk_free_rate: float
     previous: Mapping[str, float] | None = None
+    holdings: tuple[Holding, ...] = ()
     is_rate_unknown: bool = False
 
 

@@ -33,6 +33,13 @@ _DESCRIPTIONS = {
                 keys.dbt_model("intermediate", "int_splits"),
                 keys.registry("policies"),
                 keys.registry("targets"),
+                # costs and taxes of suggestions
+                keys.dbt_model("intermediate", "int_instruments"),
+                keys.market("raw", "bars"),
+                keys.ledger("lots"),
+                keys.registry("portfolios"),
+                keys.registry("accounts"),
+                keys.registry("instruments"),
             ],
             group_name=keys.ALLOCATION,
             description=_DESCRIPTIONS[table],

@@ -15,7 +15,7 @@ import numpy as np
 
 from assets.allocation.estimates import PriceSeries
 from assets.allocation.model import DEFAULT_CONFIDENCE, AllocationPolicy, parse_group_limits, parse_views
-from assets.allocation.rebalancing import Holding, Quote
+from assets.rebalancing.model import Holding, Quote
 from assets.warehouse.database import Connection, has_relation
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
@@ -43,8 +43,8 @@ class Instrument:
     max_price_age_days: int
 
 
-def read_tasks(connection: Connection, as_of_date: date) -> list[PortfolioTask]:
-    """Portfolios of the run's scope that no gate holds and that have a policy or targets, in order of id."""
+def read_tasks(connection: Connection, as_of_date: date, only: str | None = None) -> list[PortfolioTask]:
+    """Portfolios in scope (or `only` this one) that no gate holds and that have a policy or targets, in order of id."""
     rows = connection.execute(
         """
         select portfolios.id, 'fiat:' || portfolios.base_currency, portfolios.cash = 'implicit',
@@ -54,16 +54,20 @@ def read_tasks(connection: Connection, as_of_date: date) -> list[PortfolioTask]:
             policies.expected_returns, policies.covariance, policies.group_limits, policies.rebalance_band,
             (select jsonb_object_agg(targets.instrument, targets.weight) from registry.targets
              where targets.portfolio_id = portfolios.id),
+            policies.min_holding, policies.max_assets, policies.max_turnover, policies.cost_spread,
+            policies.cost_impact, policies.selection,
             portfolios.user_id
         from registry.portfolios
-        inner join ops.run_scope on run_scope.portfolio_id = portfolios.id
         left join registry.policies on policies.portfolio_id = portfolios.id
         where portfolios.is_active
+            and (portfolios.id = %(only)s
+                 or %(only)s::text is null and portfolios.id in (select portfolio_id from ops.run_scope))
             and not exists (select 1 from ops.held_portfolios where held_portfolios.portfolio_id = portfolios.id)
             and (policies.portfolio_id is not null
                  or exists (select 1 from registry.targets where targets.portfolio_id = portfolios.id))
         order by portfolios.id
-        """
+        """,
+        {"only": only},
     ).fetchall()
     rates = _risk_free_rates(connection, as_of_date, [row[0] for row in rows])
     return [_task(row, rates.get(row[0])) for row in rows]
@@ -86,10 +90,16 @@ def _task(row: Sequence[Any], rate: float | None) -> PortfolioTask:
             covariance=row[14],
             group_limits=parse_group_limits(row[15] or ()),
             rebalance_band=row[16],
+            min_holding=row[18],
+            max_assets=row[19],
+            max_turnover=row[20],
+            cost_spread=row[21],
+            cost_impact=row[22],
+            selection=row[23],
         )
     fixed = float(row[3]) if rate is None and row[3] and _NUMBER.fullmatch(row[3]) else rate
     targets = {} if policy is not None else {name: float(weight) for name, weight in (row[17] or {}).items()}
-    return PortfolioTask(row[0], row[18], row[1], row[2], fixed, policy, targets)
+    return PortfolioTask(row[0], row[24], row[1], row[2], fixed, policy, targets)
 
 
 def _risk_free_rates(connection: Connection, as_of_date: date, portfolio_ids: list[str]) -> dict[str, float]:

@@ -27,6 +27,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
         "run_id", "portfolio_id", "objective", "status", "solver", "fallback_reason", "kkt_residual",
         "expected_return", "volatility", "sharpe_ratio", "sharpe_low", "sharpe_high", "inputs_version",
         "observations", "duration_ms", "condition_number", "smallest_eigenvalue", "notes", "sharpe_interval",
+        "selection", "selection_gap",
     ),
     "optimization_inputs": (
         "inputs_version", "base_currency", "annualization_days", "first_day", "last_day", "expected_returns",
@@ -40,7 +41,8 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "efficient_frontier": ("run_id", "portfolio_id", "point", "expected_return", "volatility", "sharpe_ratio"),
     "rebalancing_suggestions": (
         "portfolio_id", "instrument_id", "action", "quantity", "value_usd", "current_weight", "target_weight",
-        "estimated_cost_usd", "reason",
+        "estimated_cost_usd", "reason", "spread_cost_usd", "impact_cost_usd", "cost_method", "realized_gain_base",
+        "short_gain_base", "long_gain_base", "estimated_tax_base", "expected_gain_usd", "cash_after_base",
     ),
 }  # fmt: skip
 # Above this a covariance is all but singular: weights hang on its last digits.
@@ -72,6 +74,8 @@ def run_rows(answered: Answered, run_id: str, durations_ms: int) -> Iterable[Row
             None if inputs is None else _finite(inputs.smallest_eigenvalue),
             "; ".join(notes(job, answer)) or None,
             None if figures.sharpe_low is None else answer.sharpe_interval,
+            outcome.selection,
+            _finite(outcome.selection_gap),
         )
 
 

@@ -27,7 +27,6 @@ from assets.allocation.loading import (
 )
 from assets.allocation.model import AllocationPolicy
 from assets.allocation.optimiser import Outcome
-from assets.allocation.rebalancing import CASH_PREFIX, Holding, Quote, suggest
 from assets.allocation.rows import (
     TABLES,
     Answered,
@@ -40,6 +39,9 @@ from assets.allocation.rows import (
     weight_frame,
 )
 from assets.allocation.shards import Shards, answer_in_shards
+from assets.rebalancing.loading import TradingInputs, read_trading_inputs
+from assets.rebalancing.model import CASH_PREFIX, Holding, Quote
+from assets.rebalancing.rebalance import LOOKBACK_DAYS, rebalance
 from assets.warehouse.database import Connection, copy_frame, copy_rows
 
 Progress = Callable[[str], None]
@@ -72,9 +74,9 @@ class _Currency:
     def __init__(self, base_currency: str, as_of_date: date, lookback_days: int) -> None:
         self.base_currency, self.as_of_date, self.lookback_days = base_currency, as_of_date, lookback_days
         self.instruments: dict[str, Instrument] = {}
-        self._series: dict[str, PriceSeries] = {}
+        self.series: dict[str, PriceSeries] = {}
         self._asked: set[str] = set()
-        self.histories = Histories(as_of_date, self._series)
+        self.histories = Histories(as_of_date, self.series)
 
     def read(self, connection: Connection, names: set[str]) -> None:
         """Make sure of the histories of `names`."""
@@ -85,9 +87,7 @@ class _Currency:
         found = read_instruments(connection, new)
         self.instruments |= found
         if found:
-            self._series |= read_price_series(
-                connection, found, self.base_currency, self.as_of_date, self.lookback_days
-            )
+            self.series |= read_price_series(connection, found, self.base_currency, self.as_of_date, self.lookback_days)
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,7 @@ class _Chunk:
     holdings: Mapping[str, list[Holding]]
     quotes: Mapping[str, Quote]
     jobs: Sequence[Job]
+    trading: TradingInputs
 
 
 def run_optimisation(
@@ -135,7 +136,7 @@ def run_optimisation(
             "optimization_runs": run_rows(answered, run_id, each_ms),
             "optimization_inputs": input_rows(answered, shared.base_currency, known),
             "optimization_checks": check_rows(answered),
-            "rebalancing_suggestions": _suggestions(chunk, answered),
+            "rebalancing_suggestions": _suggestions(chunk, shared, answered),
         }
         for table, rows in written.items():
             summary.rows[table] += copy_rows(connection, f"intermediate.{table}", TABLES[table], rows)
@@ -156,7 +157,7 @@ def _chunks(tasks: list[PortfolioTask], as_of_date: date) -> Iterator[tuple[int,
     done = 0
     for currency in sorted({task.base_currency for task in tasks}):
         alike = [task for task in tasks if task.base_currency == currency]
-        lookback = max((task.policy.lookback_days for task in alike if task.policy), default=0)
+        lookback = max([LOOKBACK_DAYS, *(task.policy.lookback_days for task in alike if task.policy)])
         shared = _Currency(currency, as_of_date, lookback)
         for start in range(0, len(alike), CHUNK):
             chosen = alike[start : start + CHUNK]
@@ -176,17 +177,19 @@ def _read(connection: Connection, tasks: list[PortfolioTask], shared: _Currency)
             tuple(_universe(task.policy, holdings.get(task.portfolio_id, []))),
             task.risk_free_rate or 0.0,
             previous.get(task.portfolio_id),
+            tuple(holdings.get(task.portfolio_id, [])),
             is_rate_unknown=task.risk_free_rate is None,
         )
         for task in tasks
         if task.policy is not None
     ]
     candidates = {name for job in jobs for name in job.candidates}
-    shared.read(connection, candidates)
     tradable = {holding.instrument_id for found in holdings.values() for holding in found}
     tradable |= {name for task in tasks for name in task.targets} | candidates
+    shared.read(connection, {name for name in tradable if not name.startswith(CASH_PREFIX)})
     quotes = read_quotes(connection, tradable, shared.base_currency, shared.as_of_date)
-    return _Chunk(tasks, holdings, quotes, jobs)
+    trading = read_trading_inputs(connection, ids, tradable, shared.as_of_date)
+    return _Chunk(tasks, holdings, quotes, jobs, trading)
 
 
 def _universe(policy: AllocationPolicy, holdings: Sequence[Holding]) -> list[str]:
@@ -213,7 +216,7 @@ def _summarise(answered: Answered, summary: OptimisationSummary) -> None:
             summary.notes[job.portfolio_id] = said
 
 
-def _suggestions(chunk: _Chunk, answered: Answered) -> Iterator[Row]:
+def _suggestions(chunk: _Chunk, shared: _Currency, answered: Answered) -> Iterator[Row]:
     """Trades towards fixed targets, or towards the weights that were found."""
     by_portfolio = {job.portfolio_id: found for job, found in answered}
     for task in chunk.tasks:
@@ -228,7 +231,8 @@ def _suggestions(chunk: _Chunk, answered: Answered) -> Iterator[Row]:
                 targets = dict(zip(outcome.constraints.labels, outcome.weights.tolist(), strict=True))
         if not targets:
             continue
-        for row in suggest(
-            holdings, targets, chunk.quotes, band, left_out=left_out, needs_funding=not task.is_cash_implicit
-        ):
+        for row in rebalance(
+            task.portfolio_id, holdings, targets, chunk.quotes, band, chunk.trading, shared.series, shared.as_of_date,
+            left_out=left_out, needs_funding=not task.is_cash_implicit,
+        ):  # fmt: skip
             yield (task.portfolio_id, *_SUGGESTED(row))
