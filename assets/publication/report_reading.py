@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from assets.performance.reasons import ALL, MEANINGS
+from assets.publication.report_risk_reading import Risk, read_risk
 from assets.warehouse.database import Connection
 
 _TOP_WEIGHTS = 3
@@ -112,6 +113,7 @@ class Details:
     buckets: tuple[Bucket, ...]
     optimization: Optimization | None
     suggestions: tuple[Suggestion, ...]
+    risk: Risk | None
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,7 @@ def read_details(conn: Connection, line: PortfolioLine) -> Details:
         tuple(Bucket(*row) for row in buckets),
         _optimization(conn, line.portfolio_id),
         tuple(Suggestion(*row) for row in suggestions),
+        read_risk(conn, line.portfolio_id),
     )
 
 

@@ -13,6 +13,7 @@ from html import escape
 
 from assets.publication.report_drawing import bars, frontier_chart, line_chart
 from assets.publication.report_reading import Details, Finding, Header, Optimization, PortfolioLine, Suggestion
+from assets.publication.report_risk_reading import Risk
 
 MINUS = "\N{MINUS SIGN}"
 _MOST_ROWS = 12
@@ -27,6 +28,7 @@ _SOURCES = (
     ("Weights and targets", "marts.portfolio_allocation", "dimension asset"),
     ("Value by day", "marts.portfolio_daily", "invested: the running sum of inflows less outflows"),
     ("Frontier, chosen point", "marts.efficient_frontier", "and marts.optimization_runs"),
+    ("Risk", "marts.portfolio_risk", "historical, of one day; the largest loss of marts.stress_tests"),
     (
         "Suggested trades",
         "marts.rebalancing_suggestions",
@@ -138,7 +140,7 @@ def portfolio(details: Details) -> str:
         '<p class="key"><i class="value"></i>value<i class="invested"></i>invested: deposits less withdrawals</p>'
         f"<h3>Drawdown of the time-weighted return</h3>{_wide(drawdown_chart)}"
         f'<div class="pair"><div>{_allocation(details)}</div><div>{_frontier(details.optimization)}</div></div>'
-        f"{_suggestions(details.suggestions)}</section>"
+        f"{_risk(details.risk, base)}{_suggestions(details.suggestions)}</section>"
     )
 
 
@@ -241,6 +243,19 @@ def _frontier(run: Optimization | None) -> str:
     chart = frontier_chart(run.frontier, chosen, "expected return against volatility, per year")
     note = '<p class="key">expected return per year against volatility, under the policy\'s limits</p>'
     return f"{title}{chart}{note}{why}"
+
+
+def _risk(risk: Risk | None, base: str) -> str:
+    if risk is None:
+        return ""
+    worst = "worst stress: " + (escape(risk.worst_name) if risk.worst_name else "none costs anything")
+    figures = (("VaR of one day, 95 %", risk.var_95), ("VaR of one day, 99 %", risk.var_99), (worst, risk.worst))
+    facts = "".join(
+        f"<li><span>{label}</span><b>{_or_dash(money(value), risk.reason)} {base}"
+        f" ({_or_dash(percent(share), risk.reason)})</b></li>"
+        for label, (value, share) in figures
+    )
+    return f'<h3>Risk of what is held now</h3><ul class="facts">{facts}</ul>'
 
 
 def _suggestions(suggestions: Sequence[Suggestion]) -> str:

@@ -1,7 +1,8 @@
 """portfolios.yaml: who holds what, where.
 
 Belongs here: the keys of the file, portfolio by portfolio, and what must hold between them.
-Must not be here: the policy's own rules (policy_yaml), YAML itself (yaml_reader), the database.
+Must not be here: the rules of a policy (policy_yaml) and of limits (limits_yaml), YAML itself (yaml_reader), the
+database.
 """
 
 import re
@@ -9,6 +10,7 @@ from decimal import Decimal
 
 from assets.registry.addresses import Family, family_of, wallet_address
 from assets.registry.identifiers import Refusal, fiat_code, instrument_id, suggestion
+from assets.registry.limits_yaml import read_limits
 from assets.registry.model import Account, KnownPortfolios, Portfolio, PortfoliosFile, PriceSettings
 from assets.registry.other_chains import chains_of, family_of_chain, known_slugs
 from assets.registry.policy_yaml import read_policy
@@ -24,7 +26,7 @@ _ENVIRONMENT_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _ROOT_KEYS = ("version", "base_currency", "prices", "portfolios")
 _PORTFOLIO_KEYS = (
     "id", "user_id", "name", "base_currency", "cost_basis", "lot_scope", "cash", "allow_short", "benchmark",
-    "risk_free_rate", "accounts", "targets", "policy", "tax_rates",
+    "risk_free_rate", "accounts", "targets", "policy", "limits", "tax_rates",
 )  # fmt: skip
 _ACCOUNT_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # kind: (required, optional)
@@ -104,6 +106,7 @@ def _portfolio(reader: YamlReader, node: Node, base: str) -> Portfolio:
         policy=read_policy(reader, fields["policy"]) if "policy" in fields else None,
         tax_rate_short=short_rate,
         tax_rate_long=long_rate,
+        limits=read_limits(reader, fields.get("limits")),
         line=node.start_mark.line + 1,
     )
 

@@ -39,7 +39,7 @@ balance_prints as (
         sum(hashtextextended(
             concat_ws('|', account_id, instrument_id, balance_at, is_date_only, quantity, cost_base), 0
         ))::text || ':' || count(*)::text as print
-    from {{ ref('stg_balances') }}
+    from {{ ref('int_all_balances') }}
     group by portfolio_id
 
 ),
@@ -121,6 +121,22 @@ split_print as (
 
 ),
 
+-- every portfolio is set against the factors
+factor_print as (
+
+    select md5(string_agg(prints.print, ',' order by prints.instrument_id, prints.month)) as print
+    from {{ ref('int_price_prints') }} as prints
+    where prints.instrument_id in (select factors.instrument_id from {{ ref('int_factors') }} as factors)
+
+),
+
+scenario_print as (
+
+    select string_agg(scenarios::text, ',' order by scenarios.scenario_id) as print
+    from {{ source('registry', 'scenarios') }} as scenarios
+
+),
+
 -- whatever a portfolio can ask a price of
 used as (
 
@@ -130,7 +146,7 @@ used as (
     union
     select portfolio_id, currency from {{ ref('int_all_transactions') }}
     union
-    select portfolio_id, instrument_id from {{ ref('stg_balances') }}
+    select portfolio_id, instrument_id from {{ ref('int_all_balances') }}
     union
     select portfolio_id, benchmark from portfolios
     union
@@ -186,6 +202,7 @@ select
     md5(concat_ws(
         '#', portfolios.name, portfolios.benchmark,
         (select split_print.print from split_print),
+        (select factor_print.print from factor_print),
         wallet_prints.print, asked_snapshots.print, trading_prints.print,
         (
             select concat_ws('|', owned.tax_rate_short, owned.tax_rate_long)
@@ -205,7 +222,13 @@ select
             select string_agg(targets::text, ',' order by targets.instrument)
             from {{ source('registry', 'targets') }} as targets
             where targets.portfolio_id = portfolios.portfolio_id
-        )
+        ),
+        (
+            select string_agg(limits::text, ',' order by limits.metric)
+            from {{ source('registry', 'limits') }} as limits
+            where limits.portfolio_id = portfolios.portfolio_id
+        ),
+        (select scenario_print.print from scenario_print)
     )) as analysis,
     -- null: no price that it can ask differs from what the last publication knew
     least(used_prices.changed_from, (select changed_rates.changed_from from changed_rates)) as changed_from
