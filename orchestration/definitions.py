@@ -21,6 +21,7 @@ from assets.market.assets import market_data
 from assets.performance.assets import performance
 from assets.publication.assets import build_publication, verdict
 from assets.registry.assets import land_inputs, observed
+from assets.risk.assets import risk
 from assets.wallets.assets import wallets
 from assets.warehouse import dbt
 from assets.warehouse.assets import build_operations
@@ -30,6 +31,7 @@ from orchestration.resources import (
     chains_resource,
     market_resource,
     progress_resource,
+    shards_resource,
     warehouse_resource,
 )
 from orchestration.sensors import build_sensors
@@ -74,6 +76,7 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
             run_scope,
             ledger,
             performance,
+            risk,
             optimisation,
             correlations,
             correlation_watch,
@@ -91,6 +94,7 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
             "chains": chains_resource,
             "accounts": accounts_resource,
             "market": market_resource,
+            "shards": shards_resource,
             **(resources or {}),
         },
         # one process for all steps: separate ones would spend seconds importing for every second of work, and the

@@ -28,6 +28,7 @@ HANDLERS: dict[str, Callable[[Books, Transaction], None]] = {
     "WITHDRAWAL": external.withdraw,
     "SPLIT": external.split,
     "DIVIDEND": income.cash_income,
+    "DIVIDEND_ENTITLEMENT": income.dividend_entitlement,
     "DIVIDEND_PER_UNIT": income.dividend_per_unit,
     "INTEREST": income.cash_income,
     "STAKING_REWARD": income.income_in_kind,

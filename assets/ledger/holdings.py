@@ -27,6 +27,8 @@ class Holdings(Postings):
         self.is_implicit = portfolio.cash_mode == "implicit"
         self.is_average = portfolio.cost_basis == "ACB"
         self.positions: dict[Location, Position] = {}
+        #: (account, dividend) -> units that a dividend is paid on, weeks after its ex-date
+        self.entitled: dict[tuple[str, str], Decimal] = {}
         self.dirty: set[Position] = set()
         self.agenda: list[tuple[date, int, Position]] = []
         self._agenda_count = 0

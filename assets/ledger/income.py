@@ -42,11 +42,21 @@ def cash_income(books: Books, t: Transaction) -> None:
 def dividend_per_unit(books: Books, t: Transaction) -> None:
     """DIVIDEND_PER_UNIT: a corporate action pays `quantity` for each unit held at the open of the ex-date, untaxed.
 
-    It comes before everything else of its day, so what is held now is what was held before the ex-date.
+    Without a pay date of its own it comes before everything else of the ex-date, so what is held now is what was held
+    before it; with one, its `group_id` names the entitlement that the ex-date has left.
     """
-    units = books.position(t.account_id, t.instrument_id).quantity
+    if t.group_id is None:
+        units = books.position(t.account_id, t.instrument_id).quantity
+    else:
+        units = books.entitled.pop((t.account_id, t.group_id), ZERO)
     if units > 0:
-        cash_income(books, replace(t, type="DIVIDEND", quantity=units * t.quantity))
+        cash_income(books, replace(t, type="DIVIDEND", quantity=units * t.quantity, group_id=None))
+
+
+def dividend_entitlement(books: Books, t: Transaction) -> None:
+    """DIVIDEND_ENTITLEMENT: what is held at the open of the ex-date is paid on later; until then it is no income."""
+    if t.group_id is not None:
+        books.entitled[t.account_id, t.group_id] = books.position(t.account_id, t.instrument_id).quantity
 
 
 def income_in_kind(books: Books, t: Transaction) -> None:

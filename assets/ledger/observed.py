@@ -26,7 +26,7 @@ Key = tuple[str, str, str]
 _MONEY_TYPES = frozenset({"BUY", "SELL", "DIVIDEND", "INTEREST"})
 # They name an instrument without bringing or taking any of it: where nothing else does, its balances still say what
 # is held, and a split explains the change between two of them.
-_UNMOVING_TYPES = frozenset({"DIVIDEND", "DIVIDEND_PER_UNIT", "SPLIT"})
+_UNMOVING_TYPES = frozenset({"DIVIDEND", "DIVIDEND_ENTITLEMENT", "DIVIDEND_PER_UNIT", "SPLIT"})
 # Two sources that round at the ninth digit agree.
 RELATIVE_TOLERANCE = Decimal("1E-9")
 

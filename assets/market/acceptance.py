@@ -1,6 +1,6 @@
 """Which prices may count: every new observation is accepted, held with a reason, or refused with a reason.
 
-Belongs here: the order of the rules and the verdicts. Must not be here: SQL (store_acceptance.py), numbers that people
+Belongs here: the order of the rules and the verdicts. Must not be here: SQL (judging.py), numbers that people
 may want to change (thresholds.py), which of several accepted prices counts (dbt).
 
 Refused is what cannot be a price, whatever comes later. Held is what may be one: it is judged again with every later
@@ -15,57 +15,23 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from assets.market.calendars import Days, Sessions, is_week_end, open_time
+from assets.market.acceptance_rows import (
+    TICK,
+    Bools,
+    Floats,
+    by_class,
+    give,
+    kinds_of_calendar,
+    splits_by_instrument,
+    steps_of,
+    together,
+)
+from assets.market.calendars import Days, Sessions, is_week_end, open_days, open_time
 from assets.market.comparing import Pairs, count, is_shifted, pairs_of
 from assets.market.jumps import Series, suspicions
 from assets.market.model import Resolution
-from assets.market.thresholds import DEFAULT_CLASS, thresholds_of
-
-ACCEPTED, HELD, REFUSED = "accepted", "held", "refused"
-#: Latest prices are bars of this resolution.
-TICK = "tick"
-
-#: What `judge` reads of a row; more columns are ignored, one that is missing is null.
-COLUMNS: dict[str, pl.DataType] = {
-    "instrument_id": pl.String(),
-    "asset_class": pl.String(),
-    "venue": pl.String(),  # as venue_of gives it
-    "source": pl.String(),
-    "resolution": pl.String(),
-    "opened_at": pl.Datetime("us", "UTC"),
-    "priced_at": pl.Datetime("us", "UTC"),
-    "open": pl.Float64(),
-    "high": pl.Float64(),
-    "low": pl.Float64(),
-    "close": pl.Float64(),
-    "volume": pl.Float64(),
-    "currency": pl.String(),
-    "is_time_told": pl.Boolean(),
-    "rate": pl.Float64(),  # of the currency in any one money at that time; null: unknown
-}
-ACTION_COLUMNS: dict[str, pl.DataType] = {"instrument_id": pl.String(), "ex_date": pl.Date(), "ratio": pl.Float64()}
-
-REASONS: dict[str, tuple[str, str]] = {
-    # code: (verdict, what it means)
-    "not_finite": (REFUSED, "a price is missing, NaN or infinite"),
-    "not_positive": (REFUSED, "a price is zero or below, or a volume below zero"),
-    "unknown_currency": (REFUSED, "nothing is known under the name of its currency"),
-    "in_the_future": (REFUSED, "it is of a later time than now"),
-    "time_outside_bar": (REFUSED, "its close lies outside of its own bar"),
-    "ohlc": (REFUSED, "low, open, close and high contradict each other"),
-    "duplicate": (REFUSED, "another row of the same answer has the same key"),
-    "market_closed": (HELD, "the market was closed that day"),
-    "shifted_days": (HELD, "the source's days do not fit the calendar, or are another source's of one bar off"),
-    "outlier": (HELD, "it moved by more than the class and its own past let expect"),
-    "suspected_split": (HELD, "it moved by a plain ratio at usual turnover: add the split, or release it"),
-    "suspected_unit": (HELD, "it moved by a power of ten: pence, cents or decimals"),
-    "suspected_inverse": (HELD, "it is one over the last price: the pair the wrong way round"),
-    "disagreement": (HELD, "other sources have another price for that time"),
-    "currency_changed": (HELD, "the source told this instrument in another currency before"),
-    "frozen": (HELD, "the feed repeats itself"),
-    "stale": (HELD, "it is too old for a latest price"),
-}
-"""What each code means; the first that applies is given. None of an accepted row."""
+from assets.market.thresholds import thresholds_of
+from assets.market.verdicts import ACCEPTED, REASONS
 
 #: Clocks differ; a price may be so much ahead of ours.
 CLOCK_TOLERANCE = timedelta(minutes=2)
@@ -73,13 +39,9 @@ CLOCK_TOLERANCE = timedelta(minutes=2)
 _PEG = 0.005
 #: Another source moved by more while this one repeated itself.
 _OTHERS_MOVED = 0.005
-#: Held dates that make all dates of an answer doubtful: two, and a twentieth.
+#: Held dates that make all dates of an answer doubtful.
 _CLOSED_ROWS, _CLOSED_SHARE = 2, 0.05
 _OHLC = ("open", "high", "low", "close")
-_DAY = np.timedelta64(1, "D")
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 
 def judge(
@@ -109,7 +71,7 @@ def judge(
     """
     if new.is_empty():
         return pl.DataFrame(schema={"status": pl.String(), "reason": pl.String(), "last_good": pl.Float64()})
-    rows = _together(history, new, other_sources)
+    rows = together(history, new, other_sources)
     reasons = np.full(rows.height, None, dtype=object)
     is_new = rows["part"].to_numpy() == 1
     _judge_alone(rows, reasons, is_new, now, currencies)
@@ -131,28 +93,6 @@ def judge(
     )
 
 
-def _together(history: pl.DataFrame, new: pl.DataFrame, other_sources: pl.DataFrame) -> pl.DataFrame:
-    """All rows in one frame, series by series in order of time; `part` 1 is what is judged."""
-    parts = [
-        frame.select(
-            pl.col(name).cast(kind) if name in frame.columns else pl.lit(None, kind).alias(name)
-            for name, kind in COLUMNS.items()
-        ).with_columns(
-            asset_class=pl.col("asset_class").fill_null(DEFAULT_CLASS),
-            part=pl.lit(part, pl.Int8),
-            position=pl.int_range(frame.height, dtype=pl.Int64),
-        )
-        for part, frame in ((1, new), (0, history), (2, other_sources))
-    ]
-    key = ["instrument_id", "resolution", "source", "currency"]
-    rows = pl.concat(parts).sort([*key, "opened_at", "part", "position"])
-    return rows.with_columns(
-        series=pl.struct(key).rle_id().cast(pl.Int64),
-        money=pl.when(pl.col("rate").is_null()).then(pl.col("currency")).otherwise(pl.lit("")),
-        level=pl.col("close") * pl.col("rate").fill_null(1.0),
-    )
-
-
 def _judge_alone(
     rows: pl.DataFrame, reasons: NDArray[np.object_], is_new: Bools, now: datetime, currencies: Set[str] | None
 ) -> None:
@@ -162,8 +102,8 @@ def _judge_alone(
     volume = rows["volume"].to_numpy()
     opened, priced = (rows[name].to_numpy().astype("datetime64[us]") for name in ("opened_at", "priced_at"))
     soonest = np.datetime64((now + CLOCK_TOLERANCE).replace(tzinfo=None), "us")
-    steps = _steps(rows["resolution"])
-    tolerance = prices["close"] * _by_class(rows, "ohlc_tolerance")
+    steps = steps_of(rows["resolution"])
+    tolerance = prices["close"] * by_class(rows, "ohlc_tolerance")
     with np.errstate(invalid="ignore"):
         not_finite = ~np.isfinite(prices["close"])
         not_positive = volume < 0
@@ -186,7 +126,7 @@ def _judge_alone(
         ("ohlc", wrong_range),
         ("duplicate", repeated),
     ):
-        _set(reasons, where & is_new, reason)
+        give(reasons, where & is_new, reason)
 
 
 def _judge_days(
@@ -194,7 +134,9 @@ def _judge_days(
 ) -> None:
     """Daily bars of days without trading; many of them make every date of that answer doubtful."""
     days: Days = rows["opened_at"].to_numpy().astype("datetime64[D]")
-    rules = rows["asset_class"].replace_strict(_calendars(rows["asset_class"]), return_dtype=pl.String).to_numpy()
+    rules = (
+        rows["asset_class"].replace_strict(kinds_of_calendar(rows["asset_class"]), return_dtype=pl.String).to_numpy()
+    )
     closed = (rules == "week") & is_week_end(days)
     venues = rows["venue"].to_numpy()
     for venue, sessions in calendars.items():
@@ -203,7 +145,7 @@ def _judge_days(
     closed &= is_new & (rows["resolution"].to_numpy() == Resolution.DAY.value) & (reasons == None)  # noqa: E711
     if not closed.any():
         return
-    _set(reasons, closed, "market_closed")
+    give(reasons, closed, "market_closed")
     series = rows["series"].to_numpy()
     size = int(series[-1]) + 1
     many, judged = np.bincount(series[closed], minlength=size), np.bincount(series[is_new], minlength=size)
@@ -211,17 +153,10 @@ def _judge_days(
         own = is_new & (series == one)
         row = int(np.argmax(own))
         sessions_of = calendars.get(venues[row]) if rules[row] == "venue" else None
-        expected = _open_days(days[own].min(), days[own].max(), sessions_of)
+        expected = open_days(days[own].min(), days[own].max(), sessions_of)
         # bars too many leave the others as they are; shifted ones are missing elsewhere
         if expected - int(np.count_nonzero(own & ~closed)) >= many[one] / 2:
-            _set(reasons, own, "shifted_days")
-
-
-def _open_days(first: np.datetime64, last: np.datetime64, sessions: Sessions | None) -> int:
-    """How many days from the first to the last one should have a bar."""
-    if sessions is None:
-        return int(np.busday_count(first, last + _DAY))
-    return int(np.count_nonzero((sessions.days >= first) & (sessions.days <= last)))
+            give(reasons, own, "shifted_days")
 
 
 def _judge_in_company(
@@ -235,7 +170,7 @@ def _judge_in_company(
         level=level, position=position
     )
     pairs = pairs_of(frame)
-    tolerance = _by_class(rows, "disagreement")
+    tolerance = by_class(rows, "disagreement")
     alike = pairs.distance <= tolerance[pairs.row]
     _judge_currencies(rows, reasons, is_new, count(pairs, alike, rows.height) > 0)
     last_good = _judge_jumps(rows, reasons, is_new, count(pairs, alike, rows.height) > 0, actions)
@@ -245,7 +180,7 @@ def _judge_in_company(
     counts = good[pairs.other]
     against = count(pairs, counts & ~alike, rows.height)
     for_it = count(pairs, counts & alike, rows.height)
-    _set(reasons, is_new & (against > for_it), "disagreement")
+    give(reasons, is_new & (against > for_it), "disagreement")
     _judge_frozen(rows, reasons, is_new, pairs, level)
     return last_good
 
@@ -262,7 +197,7 @@ def _judge_currencies(rows: pl.DataFrame, reasons: NDArray[np.object_], is_new: 
     changed = known.join(told, on=[*key, "currency"], how="anti")["at"].to_numpy()
     where = np.zeros(rows.height, dtype=bool)
     where[changed] = True
-    _set(reasons, where & is_new & ~is_confirmed, "currency_changed")
+    give(reasons, where & is_new & ~is_confirmed, "currency_changed")
 
 
 def _judge_jumps(
@@ -278,7 +213,7 @@ def _judge_jumps(
     with np.errstate(invalid="ignore"):
         logs = np.log(close)
     days = rows["opened_at"].to_numpy().astype("datetime64[us]").astype(np.int64) / 86_400e6
-    least = _by_class(rows, "least_move")
+    least = by_class(rows, "least_move")
     filled = pl.DataFrame({"series": series, "log": logs}).select(
         pl.col("log").fill_nan(None).forward_fill().over("series")
     ).to_series().to_numpy()  # fmt: skip
@@ -292,8 +227,8 @@ def _judge_jumps(
     suspects = np.add.reduceat(jumped, starts) > 0
     judged = np.add.reduceat(is_new, starts) > 0
     volumes = rows["volume"].to_numpy()
-    step_days = np.maximum(_steps(rows["resolution"]) / 86_400e6, 1.0)
-    splits = _splits(actions)
+    step_days = np.maximum(steps_of(rows["resolution"]) / 86_400e6, 1.0)
+    splits = splits_by_instrument(actions)
     for start, end in zip(starts[suspects & judged], ends[suspects & judged], strict=True):
         within = slice(start, end)
         asset_class, instrument = rows["asset_class"][int(start)], rows["instrument_id"][int(start)]
@@ -319,7 +254,7 @@ def _judge_shifts(rows: pl.DataFrame, reasons: NDArray[np.object_], is_new: Bool
     bars = of.filter(pl.Series((rows["resolution"] != TICK).to_numpy()[of["row"].to_numpy()]))
     for (own, _), group in bars.sort("own", "other", "row").group_by("own", "other", maintain_order=True):
         if is_shifted(logs[group["row"].to_numpy()], logs[group["beside"].to_numpy()]):
-            _set(reasons, is_new & (series == own), "shifted_days")
+            give(reasons, is_new & (series == own), "shifted_days")
 
 
 def _judge_frozen(rows: pl.DataFrame, reasons: NDArray[np.object_], is_new: Bools, pairs: Pairs, level: Floats) -> None:
@@ -344,12 +279,12 @@ def _judge_frozen(rows: pl.DataFrame, reasons: NDArray[np.object_], is_new: Bool
     # the first repeats are of the same dead feed as the later ones
     length = np.bincount(run_start, minlength=rows.height)[run_start] - 1
     pegged = np.isin(rows["asset_class"].to_numpy(), ("crypto", "token")) & (np.abs(level - 1.0) <= _PEG)
-    frozen = (run >= 1) & (length >= _by_class(rows, "frozen_bars"))
+    frozen = (run >= 1) & (length >= by_class(rows, "frozen_bars"))
     beside = np.full(rows.height, np.nan)
     beside[pairs.row] = level[pairs.other]
     with np.errstate(invalid="ignore"):
         frozen |= (run >= 2) & (np.abs(np.log(beside) - np.log(beside[run_start])) > _OTHERS_MOVED)
-    _set(reasons, frozen & is_new & ~pegged, "frozen")
+    give(reasons, frozen & is_new & ~pegged, "frozen")
 
 
 def _judge_latest(
@@ -363,34 +298,3 @@ def _judge_latest(
             sessions = calendars.get(row["venue"]) if row["venue"] else None
             if open_time(limits.calendar, row["priced_at"], now, sessions) > limits.latest_age:
                 reasons[i] = "stale"
-
-
-def _splits(actions: pl.DataFrame | None) -> dict[str, list[tuple[float, float]]]:
-    found: dict[str, list[tuple[float, float]]] = {}
-    if actions is not None:
-        for instrument, ex_date, ratio in actions.select(*ACTION_COLUMNS).iter_rows():
-            if ratio is not None and ratio > 0:
-                day = float(np.datetime64(ex_date, "D").astype(np.int64))
-                found.setdefault(instrument, []).append((day, float(np.log(ratio))))
-    return found
-
-
-def _steps(resolutions: pl.Series) -> NDArray[np.int64]:
-    """Length of each bar in microseconds; 0 of latest prices."""
-    lengths = {one.value: int(one.step.total_seconds() * 1e6) for one in Resolution} | {TICK: 0}
-    return resolutions.replace_strict(lengths, return_dtype=pl.Int64).to_numpy()
-
-
-def _by_class(rows: pl.DataFrame, name: str) -> Floats:
-    values = {one: float(getattr(thresholds_of(one), name)) for one in rows["asset_class"].unique().to_list()}
-    limits: Floats = rows["asset_class"].replace_strict(values, return_dtype=pl.Float64).to_numpy()
-    return limits
-
-
-def _calendars(classes: pl.Series) -> dict[str, str]:
-    return {one: thresholds_of(one).calendar for one in classes.unique().to_list()}
-
-
-def _set(reasons: NDArray[np.object_], where: Bools, reason: str) -> None:
-    """Give a reason to rows that have none yet."""
-    reasons[where & (reasons == None)] = reason  # noqa: E711

@@ -97,3 +97,10 @@ def _library(venue: str) -> Sessions | None:
         return None
     days = calendar.sessions.to_numpy().astype("datetime64[D]")
     return Sessions(days[0], days[-1], days)
+
+
+def open_days(first: np.datetime64, last: np.datetime64, sessions: Sessions | None) -> int:
+    """How many days from the first to the last one should have a bar."""
+    if sessions is None:
+        return int(np.busday_count(first, last + np.timedelta64(1, "D")))
+    return int(np.count_nonzero((sessions.days >= first) & (sessions.days <= last)))

@@ -128,6 +128,7 @@ def assemble(rows: Iterable[B], page: Window, resolution: Resolution, now: datet
     """
     step = resolution.step
     by_opening: dict[datetime, B] = {}
+    doubtful: set[datetime] = set()
     duplicates = contradictions = still_open = outside = 0
     for row in rows:
         opened_at = row.opened_at
@@ -138,9 +139,12 @@ def assemble(rows: Iterable[B], page: Window, resolution: Resolution, now: datet
         else:
             earlier = by_opening.get(opened_at)
             duplicates += earlier is not None
-            contradictions += earlier is not None and earlier != row
+            if earlier is not None and earlier != row:
+                contradictions += 1
+                doubtful.add(opened_at)
             by_opening[opened_at] = row
-    bars = tuple(by_opening[opened_at] for opened_at in sorted(by_opening))
+    # one answer that tells a closed bar in two ways tells neither: a gap, so it is asked for once more
+    bars = tuple(by_opening[opened_at] for opened_at in sorted(by_opening.keys() - doubtful))
     return Assembled(bars, gaps(bars, page, step), duplicates, contradictions, still_open, outside)
 
 

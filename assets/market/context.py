@@ -7,7 +7,7 @@ Belongs here: reading the frames that `judge` takes beside a landing's own rows.
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from assets.market.acceptance import ACTION_COLUMNS
+from assets.market.acceptance_rows import ACTION_COLUMNS
 from assets.market.calendars import Sessions, exchange_sessions
 from assets.market.model import Instrument
 from assets.market.symbols import asset_class_of, yahoo_symbol

@@ -41,6 +41,8 @@ USUAL_TURNOVER = 3.0
 #: Powers of ten: pence for pounds, cents, a token's decimals.
 UNIT_TOLERANCE = 0.05
 INVERSE_TOLERANCE = 0.05
+#: A move of which nothing is left so many bars after the next one is not confirmed by the next one.
+RETURN_BARS = 3
 #: The next bar of the same source does not confirm a move of more than so many times `move_without_history`.
 MOST_ALONE = 2.0
 _MAD_TO_DEVIATION = 1.4826
@@ -104,6 +106,8 @@ def suspicions(series: Series, limits: Thresholds) -> tuple[list[str | None], Fl
                 j = following[i]
                 may_persist = reason == OUTLIER and abs(log - level) <= MOST_ALONE * limits.move_without_history
                 is_beside = j is not None and 0.0 < abs(logs[j] - log) <= one_bar
+                if is_beside and any(abs(later - level) <= one_bar / 2 for later in logs[i + 1 : i + 2 + RETURN_BARS]):
+                    is_beside = False  # gone again as it came: two wrong bars confirm each other
                 if reason is not None and not may_persist:
                     held = (log, reason)
                 if (may_persist and is_beside) or (series.is_confirmed[i] and reason != SUSPECTED_SPLIT):

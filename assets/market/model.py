@@ -151,7 +151,10 @@ class ActionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A corporate action; `ratio` new shares for an old one (splits), `amount` a share in `currency` (dividends)."""
+    """A corporate action; `ratio` new shares for an old one (splits), `amount` a share in `currency` (dividends).
+
+    `pay_date` is None where the source does not tell it.
+    """
 
     instrument_id: str
     kind: ActionKind
@@ -160,6 +163,7 @@ class Action:
     amount: Decimal | None
     currency: str | None
     source: str
+    pay_date: date | None = None
 
 
 class Outcome(StrEnum):

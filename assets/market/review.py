@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from assets.market.acceptance import ACCEPTED, HELD, REFUSED
+from assets.market.verdicts import ACCEPTED, HELD, REFUSED
 from assets.warehouse.database import Connection
 
 

@@ -33,6 +33,7 @@ INSTRUMENT_COLUMNS = Columns(
     optional=(
         "name", "asset_class", "asset_type", "quote_currency", "chain", "address", "decimals", "category", "protocol",
         "canonical_instrument", "yfinance_symbol", "ccxt_symbol", "annualization_days", "max_price_age_days",
+        "lot_size",
     ),
 )  # fmt: skip
 ASSET_CLASSES = (
@@ -45,11 +46,14 @@ ASSET_TYPES = (
 _WHOLE_NUMBERS = {"decimals": 77, "annualization_days": 366, "max_price_age_days": 36500}
 _FREE_TEXT = ("name", "category", "protocol", "yfinance_symbol", "ccxt_symbol")
 
-ACTION_COLUMNS = Columns(required=("instrument", "ex_date", "kind"), optional=("ratio", "amount", "currency"))
-RAW_ACTION_COLUMNS = ("line", "instrument_id", "ex_date", "kind", "ratio", "amount", "currency")
+ACTION_COLUMNS = Columns(
+    required=("instrument", "ex_date", "kind"), optional=("ratio", "amount", "currency", "pay_date")
+)
+RAW_ACTION_COLUMNS = ("line", "instrument_id", "ex_date", "kind", "ratio", "amount", "currency", "pay_date")
+_PAY_DATE = pl.col("pay_date").str.to_date("%Y-%m-%d", strict=False)
 SAME_ACTION = TwiceRule(
     key=("ex_date", "kind", "instrument_id"),
-    content=("ratio", "amount", "currency"),
+    content=("ratio", "amount", "currency", "pay_date"),
     column="instrument",
     expected="one split and one dividend of an instrument on one day",
 )
@@ -66,7 +70,7 @@ def read_instruments(file: str, data: bytes) -> tuple[pl.DataFrame | None, list[
     frame = read_csv_text(data, INSTRUMENT_COLUMNS, problems)
     if frame is None:
         return None, list(problems)
-    apply_rules(frame, _instrument_rules(), problems)
+    apply_rules(frame, [*_instrument_rules(), *decimal_rules(frame, ("lot_size",), "positive")], problems)
     report_secrets(frame, _FREE_TEXT, problems)
     checks: dict[str, Callable[[str], str]] = {
         "instrument": instrument_id,
@@ -82,7 +86,8 @@ def read_instruments(file: str, data: bytes) -> tuple[pl.DataFrame | None, list[
     _report_repeated(frame, problems)
     if problems:
         return None, list(problems)
-    return frame.with_columns(pl.col(name).cast(pl.Int32) for name in _WHOLE_NUMBERS), []
+    frame = frame.with_columns(pl.col(name).cast(pl.Int32) for name in _WHOLE_NUMBERS)
+    return frame.with_columns(canonical_decimal("lot_size")), []
 
 
 def read_corporate_actions(file: str, data: bytes) -> tuple[pl.DataFrame | None, list[Problem]]:
@@ -105,7 +110,7 @@ def read_corporate_actions(file: str, data: bytes) -> tuple[pl.DataFrame | None,
         return None, list(problems)
     is_ratio = frame["ratio"].str.contains(":", literal=True).fill_null(value=False)
     ratios = {text: decimal_ratio(text) for text in frame["ratio"].filter(is_ratio).unique()}
-    frame = frame.with_columns(pl.col("ratio").replace(ratios), pl.col("at").dt.date().alias("ex_date"))
+    frame = frame.with_columns(pl.col("ratio").replace(ratios), pl.col("at").dt.date().alias("ex_date"), _PAY_DATE)
     frame = frame.with_columns(canonical_decimal("ratio"), canonical_decimal("amount"))
     frame = frame.rename({"instrument": "instrument_id"}).select(RAW_ACTION_COLUMNS)
     return frame.unique([name for name in RAW_ACTION_COLUMNS if name != LINE], keep="first", maintain_order=True), []
@@ -135,6 +140,7 @@ def _action_rules(frame: pl.DataFrame) -> list[Rule]:
     kind, ratio = pl.col("kind"), pl.col("ratio")
     is_ratio = ratio.str.contains(RATIO_PATTERN) & ~ratio.str.contains(r"(?:^|:)\s*0*\.?0*\s*(?::|$)")
     is_number = is_decimal("ratio") & is_positive("ratio")
+    told = pl.col("pay_date").is_not_null()
     return [
         *required_rules(ACTION_COLUMNS.required),
         instant_rule("ex_date"),
@@ -145,6 +151,11 @@ def _action_rules(frame: pl.DataFrame) -> list[Rule]:
         Rule("amount", (kind == "dividend") & pl.col("amount").is_null(), "an amount per unit", "fill it in"),
         Rule("amount", (kind == "split") & pl.col("amount").is_not_null(), "no amount with a split", "leave it empty"),
         Rule("currency", (kind == "dividend") & pl.col("currency").is_null(), "a currency", "fill it in, as in USD"),
+        Rule("pay_date", told & _PAY_DATE.is_null(), "a date such as 2024-05-16", "correct it, or leave it empty"),
+        Rule("pay_date", told & (kind == "split"), "no pay_date with a split", "leave it empty"),
+        Rule(
+            "pay_date", pl.col("at").dt.date() > _PAY_DATE, "a pay_date not before the ex_date", "correct one of them"
+        ),
     ]
 
 

@@ -1,7 +1,7 @@
 """Yahoo through yfinance: equities, funds, exchange rates, commodities, indices; splits and dividends.
 
-Belongs here: how yfinance is called, what its answers mean, prices as they were traded. Must not be here: the session
-and its checks (yahoo_session.py), which price counts. Traps of yfinance 1.7 and of Yahoo, each a test:
+Belongs here: how yfinance is called, prices as they were traded. Must not be here: the session and its checks
+(yahoo_session.py), what an answer means (yahoo_answers.py), which price counts. Traps of yfinance, each a test:
 `download` swallows faults (only `Ticker.history` is used); an empty frame is an error, so more is asked for than is
 wanted and a window without a trading day is no excuse; `auto_adjust=True` rewrites history with each dividend; and even
 the unadjusted close is divided by every later split (help.yahoo.com, "What is the adjusted close?"), so the splits up
@@ -9,18 +9,15 @@ to today are asked for with it and taken out again: what is stored is what was t
 """
 
 import asyncio
-import contextlib
 import math
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from fractions import Fraction
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from assets.importers.values import MINOR_UNITS
 from assets.market.model import (
     Action,
     ActionKind,
@@ -37,9 +34,12 @@ from assets.market.model import (
 )
 from assets.market.sources.answers import decimal_of, joined_parts
 from assets.market.sources.asking import Asking, Cost
+from assets.market.sources.yahoo_answers import History, dividends_of, exact, history_of, session_end
+from assets.market.sources.yahoo_calendar import pay_dates
 from assets.market.symbols import yahoo_symbol
 from assets.network.errors import Failure, Kind, MalformedResponseError, classify
-from assets.registry.identifiers import ISO_4217
+
+T = TypeVar("T")
 
 # how far back Yahoo has bars of a resolution (yfinance, `history`): 1m in pieces of 8 days, 60 days, 730 days
 _REACH = {
@@ -53,22 +53,6 @@ _LEAD = timedelta(days=14)
 # quotes of some exchanges come 20 minutes late, and a closing auction ends after the session
 _LATE = timedelta(minutes=30)
 _THREADS = 16
-
-
-@dataclass(frozen=True, slots=True)
-class _History:
-    """One answer: the frame as yfinance gives it, and what it says of the listing."""
-
-    frame: Any  # pandas.DataFrame
-    meta: dict[str, Any]
-    currency: str
-    unit: Decimal
-    splits: tuple[tuple[date, Fraction], ...]
-
-    def later_splits(self, day: date) -> Decimal:
-        """By what Yahoo divided the prices of a day."""
-        factor = math.prod((ratio for ex_date, ratio in self.splits if ex_date > day), start=Fraction(1))
-        return Decimal(factor.numerator) / Decimal(factor.denominator)
 
 
 class YahooSource:
@@ -142,14 +126,25 @@ class YahooSource:
         for ex_date, ratio in answer.splits:
             value = Decimal(ratio.numerator) / Decimal(ratio.denominator)
             found.append(Action(symbol.instrument_id, ActionKind.SPLIT, ex_date, value, None, None, self.name))
-        for ex_date, paid in _dividends(answer):
+        for ex_date, paid in dividends_of(answer):
             amount = paid * answer.unit * answer.later_splits(ex_date)
             currency = answer.currency
             found.append(Action(symbol.instrument_id, ActionKind.DIVIDEND, ex_date, None, amount, currency, self.name))
         kept = sorted((one for one in found if _midnight(one.ex_date) in window), key=lambda one: one.ex_date)
+        if any(one.kind is ActionKind.DIVIDEND for one in kept):
+            kept = await self._with_pay_date(symbol, kept, cost)
+            report = replace(report, requests=cost.requests)
         return Fetched(
             tuple(kept), replace(report, outcome=Outcome.COMPLETE if kept else Outcome.EMPTY, rows=len(kept))
         )
+
+    async def _with_pay_date(self, symbol: SourceSymbol, actions: list[Action], cost: Cost) -> list[Action]:
+        """The newest dividend's pay date beside it; where it cannot be had, the ex-date counts, and nothing fails."""
+        told = await self._ask(symbol, pay_dates, cost)
+        known = {} if isinstance(told, Failure) else told
+        return [
+            replace(one, pay_date=known.get(one.ex_date)) if one.kind is ActionKind.DIVIDEND else one for one in actions
+        ]
 
     async def _latest(self, symbol: SourceSymbol) -> Fetched[Price]:
         cost = Cost()
@@ -166,25 +161,41 @@ class YahooSource:
 
     async def _history(
         self, symbol: SourceSymbol, resolution: Resolution, since: datetime, cost: Cost
-    ) -> _History | Failure:
+    ) -> History | Failure:
         now = self._now()
         start = min(since, now) - _LEAD
         start = max(start, self.keeps_since(resolution, now) or start)
 
-        async def send(timeout_seconds: float) -> _History | Failure:
+        def read(ticker: Any, timeout_seconds: float) -> History | Failure:
+            frame = ticker.history(
+                start=start,
+                end=now + timedelta(days=1),
+                interval=resolution.value,
+                auto_adjust=False,
+                actions=True,
+                keepna=True,
+                timeout=timeout_seconds,
+            )
+            return history_of(frame, ticker.get_history_metadata())
+
+        return await self._ask(symbol, read, cost)
+
+    async def _ask(self, symbol: SourceSymbol, read: Callable[[Any, float], T | Failure], cost: Cost) -> T | Failure:
+        """One question, in a thread of our own: yfinance waits for its answers."""
+
+        async def send(timeout_seconds: float) -> T | Failure:
             if self._threads is None:
                 self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="yahoo")
-            work = asyncio.get_running_loop().run_in_executor(
-                self._threads, self._ask, symbol, resolution, start, now, timeout_seconds, cost
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._call, symbol, read, timeout_seconds, cost
             )
-            return await work
 
         return await self._asking.ask(self.name, send, cost)
 
-    def _ask(
-        self, symbol: SourceSymbol, resolution: Resolution, start: datetime, now: datetime, timeout: float, cost: Cost
-    ) -> _History | Failure:
-        """One call of yfinance, in a thread of our own."""
+    def _call(
+        self, symbol: SourceSymbol, read: Callable[[Any, float], T | Failure], timeout: float, cost: Cost
+    ) -> T | Failure:
+        """One call of yfinance."""
         from assets.market.sources.yahoo_session import RefusedError, open_session, quiet_yfinance
 
         yfinance = quiet_yfinance()
@@ -196,18 +207,10 @@ class YahooSource:
                 # asked for with instants, Yahoo's own time zone is in its answer: yfinance would ask for it first
                 ticker._tz = "UTC"
                 ticker._data.cache_get = ticker._data.get  # its cache of past dates keeps error pages too
-                frame = ticker.history(
-                    start=start,
-                    end=now + timedelta(days=1),
-                    interval=resolution.value,
-                    auto_adjust=False,
-                    actions=True,
-                    keepna=True,
-                    timeout=timeout,
-                )
+                answer = read(ticker, timeout)
                 # without a cookie store on disk yfinance forgets that it has one, and asks for it each time
                 ticker._data._cookie = True
-                return _history(frame, _meta(ticker.get_history_metadata()))
+                return answer
             except RefusedError as refused:
                 if refused.failure.kind is Kind.AUTH_OR_GEO:
                     ticker._data._cookie = ticker._data._crumb = None
@@ -216,10 +219,10 @@ class YahooSource:
                 return _failure(error)
 
     def _bars(
-        self, history: _History, symbol: SourceSymbol, resolution: Resolution, page: Window
+        self, history: History, symbol: SourceSymbol, resolution: Resolution, page: Window
     ) -> tuple[tuple[Bar, ...], tuple[Window, ...], int]:
         now = self._now()
-        session_end = _session_end(history.meta)
+        ends_at = session_end(history.meta)
         has_volume = not symbol.symbol.endswith("=X") and not symbol.symbol.startswith("^")
         bars: list[Bar] = []
         gaps: list[Window] = []
@@ -231,7 +234,7 @@ class YahooSource:
             if opened_at not in page:
                 continue
             if resolution is Resolution.DAY:
-                is_closed = session_end is None or day < session_end.date() or now >= session_end + _LATE
+                is_closed = ends_at is None or day < ends_at.date() or now >= ends_at + _LATE
             else:
                 is_closed = opened_at + resolution.step <= now
             if not is_closed:
@@ -242,8 +245,8 @@ class YahooSource:
                 continue
             split = history.later_splits(day)
             scale = history.unit * split
-            opened, high, low, close = (_decimal(value) * scale for value in values[:4])
-            volume = _decimal(values[4]) / split if has_volume else None
+            opened, high, low, close = (exact(value) * scale for value in values[:4])
+            volume = exact(values[4]) / split if has_volume else None
             bars.append(
                 Bar(
                     symbol.instrument_id, opened_at, resolution, opened, high, low, close, volume,
@@ -251,39 +254,6 @@ class YahooSource:
                 )
             )  # fmt: skip
         return tuple(bars), tuple(gaps), still_open
-
-
-def _meta(told: Mapping[str, Any]) -> dict[str, Any]:
-    """What is needed of it: to look at all of its keys would make yfinance send another request."""
-    return {
-        name: told.get(name) for name in ("currency", "currentTradingPeriod", "regularMarketPrice", "regularMarketTime")
-    }
-
-
-def _history(frame: Any, meta: dict[str, Any]) -> _History | Failure:
-    if frame is None or frame.empty:
-        return Failure.of(Kind.MALFORMED, "an empty answer")
-    code = meta.get("currency")
-    if not isinstance(code, str):
-        return Failure.of(Kind.MALFORMED, "no currency told")
-    code, unit = (MINOR_UNITS[code], Decimal("0.01")) if code in MINOR_UNITS else (code, Decimal(1))
-    if code not in ISO_4217:
-        return Failure.of(Kind.PERMANENT, "a currency that is no ISO 4217 code")
-    splits = frame["Stock Splits"]
-    ratios = tuple(
-        (stamp.date(), Fraction(ratio).limit_denominator(10_000)) for stamp, ratio in splits.items() if ratio > 0
-    )
-    return _History(frame, meta, f"fiat:{code}", unit, ratios)
-
-
-def _dividends(history: _History) -> list[tuple[date, Decimal]]:
-    paid: dict[date, Decimal] = {}
-    for name in ("Dividends", "Capital Gains"):
-        if name in history.frame:
-            for stamp, amount in history.frame[name].items():
-                if amount > 0:
-                    paid[stamp.date()] = paid.get(stamp.date(), Decimal(0)) + _decimal(amount)
-    return list(paid.items())
 
 
 def _failure(error: Exception) -> Failure:
@@ -298,18 +268,6 @@ def _failure(error: Exception) -> Failure:
     raise error
 
 
-def _session_end(meta: dict[str, Any]) -> datetime | None:
-    """When the exchange's session of today, or its next one, ends; in its own time zone."""
-    with contextlib.suppress(KeyError, TypeError):
-        regular = meta["currentTradingPeriod"]["regular"]
-        end = regular["end"]
-        if isinstance(end, int | float):
-            end = datetime.fromtimestamp(end, UTC) + timedelta(seconds=regular.get("gmtoffset", 0))
-            return end
-        return end.to_pydatetime()  # type: ignore[no-any-return]
-    return None
-
-
 def _instant(value: object) -> datetime | None:
     if isinstance(value, int | float) and math.isfinite(value):
         return datetime.fromtimestamp(value, UTC)
@@ -320,7 +278,3 @@ def _instant(value: object) -> datetime | None:
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
-
-
-def _decimal(value: float) -> Decimal:
-    return Decimal(repr(float(value)))

@@ -2,7 +2,7 @@
 
 Belongs here: what must be known before yfinance sees an answer. Must not be here: what the answer means.
 yfinance makes an empty frame, or a JSON error without its status, of a page in HTML; and on any status from 400 up it
-tries another way of getting its cookie and asks again. An answer of the chart service that is no answer is raised here
+tries another way of getting its cookie and asks again. An answer of its services that is no answer is raised here
 instead, so it is seen, with its status and Retry-After, and costs one request. This module imports yfinance.
 """
 
@@ -24,11 +24,12 @@ from assets.market.sources.endpoints import redirected
 from assets.network.errors import Failure, MalformedResponseError, classify
 from assets.network.http import read_json
 
-_CHART = "/v8/finance/chart/"
+#: An answer of these is looked at before yfinance sees it.
+_READ = ("/v8/finance/chart/", "/v10/finance/quoteSummary/")
 
 
 class RefusedError(Exception):
-    """The chart service did not answer; carries the named fault."""
+    """A service did not answer; carries the named fault."""
 
     def __init__(self, failure: Failure) -> None:
         self.failure = failure
@@ -73,7 +74,7 @@ def open_session(endpoint: str | None) -> Any:
             options["timeout"] = min(options.get("timeout") or remaining, remaining)
             cost.requests += 1
             response = super().request(method, redirected(url, endpoint), *rest, **options)
-            if _CHART in url:
+            if any(path in url for path in _READ):
                 _check(response, now())
             return response
 
@@ -87,7 +88,7 @@ def open_session(endpoint: str | None) -> Any:
 
 
 def _check(response: Any, now: datetime) -> None:
-    """Raise what is no answer of the chart service."""
+    """Raise what is no answer."""
     if not 200 <= response.status_code < 300:
         raise RefusedError(classify(response.text, response.status_code, dict(response.headers), now))
     try:

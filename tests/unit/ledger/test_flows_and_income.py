@@ -197,3 +197,17 @@ class TestObserved:
         assert codes(books) == []
         assert flows(books) == [("opening", D(50)), ("observed_change", D(-120)), ("opening", D(5))]
         assert lots(books, USD) == [(D(-50), D(-40))]
+
+
+def test_a_dividend_is_paid_on_its_pay_date_to_who_held_at_the_ex_date() -> None:
+    """Ten units at the open of the 3rd: what is bought on that day and sold after it changes nothing."""
+    ledger = Ledger(PRICES, cash_mode="ledger").add("2024-01-01", "DEPOSIT", EUR, 1000)
+    ledger.add("2024-01-02", "BUY", STOCK, 10, price=10, currency=EUR)
+    ledger.add("2024-01-03", "DIVIDEND_ENTITLEMENT", STOCK, "0.5", currency=EUR, group_id="x")
+    ledger.add("2024-01-03", "BUY", STOCK, 10, price=10, currency=EUR)
+    ledger.add("2024-01-04", "SELL", STOCK, 20, price=10, currency=EUR)
+    ledger.add("2024-01-05", "DIVIDEND_PER_UNIT", STOCK, "0.5", currency=EUR, group_id="x")
+    books = ledger.run()
+    assert entries(books, "income") == 5
+    assert [row.received_at.date().isoformat() for row in books.incomes] == ["2024-01-05"]
+    assert held(books, EUR) == 1005

@@ -239,13 +239,14 @@ def _counted(history: pl.DataFrame, page: pl.DataFrame, others: pl.DataFrame) ->
     if page["asset_class"][0] == "crypto":  # a market that never closes has a grid
         window = Window(START, START + timedelta(days=400))
         told = [
-            Bar(f"{i}", at, Resolution.DAY, None, None, None, Decimal(1), None, "fiat:USD", "x")
-            for i, at in enumerate(page["opened_at"].to_list())
+            Bar("crypto:X", at, Resolution.DAY, None, None, None, Decimal(repr(close)), None, "fiat:USD", "x")
+            for at, close in page.select("opened_at", "close").iter_rows()
         ]
         kept = assemble(told, window, Resolution.DAY, START + timedelta(days=800))
-        rows = sorted(int(bar.instrument_id) for bar in kept.bars)
-        landed = page[rows]
-        found |= {"landing: repeated"} if kept.duplicates else set()
+        landed = page.filter(pl.col("opened_at").is_in([bar.opened_at for bar in kept.bars]))
+        landed = landed.unique("opened_at", keep="last", maintain_order=True)
+        found |= {"landing: repeated"} if kept.duplicates > kept.contradictions else set()
+        found |= {"landing: told in two ways"} if kept.contradictions else set()
         found |= {"landing: off the grid"} if kept.outside else set()
     verdicts = judge(history, landed, SESSIONS, others, START + timedelta(days=800))
     accepted = landed.filter(verdicts["status"] == "accepted")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assets.market.acceptance import COLUMNS
+from assets.market.acceptance_rows import COLUMNS
 
 #: A Monday.
 START = datetime(2024, 1, 1, tzinfo=UTC)

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.market.acceptance import REASONS, judge
+from assets.market.acceptance import judge
 from assets.market.calendars import Sessions, exchange_sessions, is_week_end, open_time
 from assets.market.thresholds import thresholds, venue_of
+from assets.market.verdicts import REASONS
 from tests.unit.market.price_frames import NOW, SPREADS, START, bars, change, none, walk
 
 

@@ -11,10 +11,8 @@ REPORT = Path(__file__).parents[3] / "docs" / "price_acceptance.md"
 NOT_CAUGHT = {
     "a day late, alone": "a market without closing days, and nobody to compare with",
     "frozen for 3 bars, alone": "quiet markets do that",
-    "rows repeated with other prices": "the last one stays, as sources correct themselves; fetch_log counts contradictions",
     "another symbol's prices, with history": "a move of this size that lasts may be true",
     "another symbol's prices, first page, alone": "nothing to compare with",
-    "two bars 60 % too high, alone": "the next bar confirms it, as it confirms a true move",
     "one bar 3 % too high, alone": "an ordinary day",
     "drifts by 0.5 % a day, alone": "ordinary days",
     "two bars exchanged, alone": "ordinary days",

@@ -129,6 +129,7 @@ def test_balances_twice() -> None:
         ("instrument,decimals", "crypto:A,1.5", "decimals"),
         ("instrument,annualization_days", "crypto:A,0", "annualization_days"),
         ("instrument,max_price_age_days", "crypto:A,-1", "max_price_age_days"),
+        ("instrument,lot_size", "equity:A,0", "lot_size"),
         ("instrument,canonical_instrument", "crypto:A,ETH", "canonical_instrument"),
         ("instrument,name", "crypto:A," + "ab" * 32, "name"),
     ],
@@ -149,20 +150,23 @@ def test_an_instrument_is_declared_once() -> None:
     assert frame.select("instrument", "quote_currency", "decimals").row(0) == ("custom:flat", "fiat:EUR", 2)
 
 
-ACTIONS = "instrument,ex_date,kind,ratio,amount,currency\n"
+ACTIONS = "instrument,ex_date,kind,ratio,amount,currency,pay_date\n"
 
 
 @pytest.mark.parametrize(
     ("values", "column"),
     [
-        ("equity:A,2024-05-01,merger,2,,", "kind"),
-        ("equity:A,2024-05-01,split,,,", "ratio"),
-        ("equity:A,2024-05-01,split,0,,", "ratio"),
-        ("equity:A,2024-05-01,split,2,1,", "amount"),
-        ("equity:A,2024-05-01,dividend,,1,", "currency"),
-        ("equity:A,2024-05-01,dividend,,,USD", "amount"),
-        ("equity:A,2024-05-01,dividend,,0,USD", "amount"),
-        ("equity:A,someday,split,2,,", "ex_date"),
+        ("equity:A,2024-05-01,merger,2,,,", "kind"),
+        ("equity:A,2024-05-01,split,,,,", "ratio"),
+        ("equity:A,2024-05-01,split,0,,,", "ratio"),
+        ("equity:A,2024-05-01,split,2,1,,", "amount"),
+        ("equity:A,2024-05-01,dividend,,1,,", "currency"),
+        ("equity:A,2024-05-01,dividend,,,USD,", "amount"),
+        ("equity:A,2024-05-01,dividend,,0,USD,", "amount"),
+        ("equity:A,someday,split,2,,,", "ex_date"),
+        ("equity:A,2024-05-01,dividend,,1,USD,soon", "pay_date"),
+        ("equity:A,2024-05-01,dividend,,1,USD,2024-04-30", "pay_date"),
+        ("equity:A,2024-05-01,split,2,,,2024-05-02", "pay_date"),
     ],
 )
 def test_corporate_actions_that_cannot_be_read(values: str, column: str) -> None:
@@ -172,12 +176,12 @@ def test_corporate_actions_that_cannot_be_read(values: str, column: str) -> None
 
 
 def test_corporate_actions() -> None:
-    data = ACTIONS + "equity:A,2024-05-01,split,3:2,,\nequity:A,2024-05-01,dividend,,0.50,USD\n"
+    data = ACTIONS + "equity:A,2024-05-01,split,3:2,,,\nequity:A,2024-05-01,dividend,,0.50,USD,2024-05-16\n"
     frame, problems = read_corporate_actions("corporate_actions.csv", data.encode())
     assert problems == []
     assert frame is not None
-    assert frame.row(0) == (2, "equity:A", date(2024, 5, 1), "split", "1.5", None, None)
-    assert frame.row(1) == (3, "equity:A", date(2024, 5, 1), "dividend", None, "0.5", "fiat:USD")
-    other, _ = read_corporate_actions("y", (ACTIONS + "equity:A,2024-05-01,split,2,,").encode())
+    assert frame.row(0) == (2, "equity:A", date(2024, 5, 1), "split", "1.5", None, None, None)
+    assert frame.row(1) == (3, "equity:A", date(2024, 5, 1), "dividend", None, "0.5", "fiat:USD", date(2024, 5, 16))
+    other, _ = read_corporate_actions("y", (ACTIONS + "equity:A,2024-05-01,split,2,,,").encode())
     assert other is not None
     assert len(contradictions({"x": frame, "y": other}, SAME_ACTION)) == 1

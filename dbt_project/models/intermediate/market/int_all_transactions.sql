@@ -16,35 +16,53 @@ own as (
 actions as (
 
     select
-        instrument_id, ex_date, kind, ratio, amount, currency, batch_id, line,
+        instrument_id, ex_date, kind, ratio, amount, currency, pay_date, batch_id, line,
         lead(ex_date) over (partition by instrument_id, kind order by ex_date) as next_ex_date
     from {{ ref('stg_corporate_actions') }}
 
 ),
 
 -- a corporate action reaches each account that ever traded the instrument, unless the owner booked it within 10 days, a dividend
--- also on its pay date, weeks later; the ledger knows what the account held then
+-- also on its pay date, weeks later; the ledger knows what the account held at the ex-date, and pays on the pay date if it is known
 corporate_actions as (
 
     select
-        concat_ws('-', actions.kind, accounts.portfolio_id, accounts.account_id, actions.instrument_id, actions.ex_date)
-            as transaction_id,
+        concat_ws(
+            '-', steps.prefix, accounts.portfolio_id, accounts.account_id, actions.instrument_id, actions.ex_date
+        ) as transaction_id,
         accounts.portfolio_id,
         accounts.account_id,
-        actions.ex_date::timestamp at time zone 'UTC' as executed_at,
-        actions.ex_date as executed_date,
-        case when actions.kind = 'split' then 'SPLIT' else 'DIVIDEND_PER_UNIT' end as type,
+        steps.step_date::timestamp at time zone 'UTC' as executed_at,
+        steps.step_date as executed_date,
+        steps.type,
         actions.instrument_id,
         case when actions.kind = 'split' then actions.ratio else actions.amount end as quantity,
         actions.currency,
+        case
+            when actions.pay_date > actions.ex_date then concat_ws('-', actions.instrument_id, actions.ex_date)
+        end as group_id,
         actions.batch_id,
         actions.line
     from actions
     inner join (
         select distinct portfolio_id, account_id, instrument_id from own
     ) as accounts on actions.instrument_id = accounts.instrument_id
+    cross join
+        lateral (
+            values
+            ('split', 'SPLIT', case when actions.kind = 'split' then actions.ex_date end),
+            (
+                'entitlement', 'DIVIDEND_ENTITLEMENT',
+                case when actions.kind = 'dividend' and actions.pay_date > actions.ex_date then actions.ex_date end
+            ),
+            (
+                'dividend', 'DIVIDEND_PER_UNIT',
+                case when actions.kind = 'dividend' then greatest(actions.ex_date, actions.pay_date) end
+            )
+        ) as steps (prefix, type, step_date)
     where
-        not exists (
+        steps.step_date::timestamp at time zone 'UTC' <= {{ run_cutoff_at() }}
+        and not exists (
             select 1 from own
             where
                 own.type = case when actions.kind = 'split' then 'SPLIT' else 'DIVIDEND' end
@@ -69,7 +87,7 @@ unioned as (
     select
         transaction_id, portfolio_id, account_id, executed_at, true as is_date_only, executed_date, type, instrument_id,
         quantity, null as price, null as amount, currency, null as fx_rate, null as cash_account,
-        null as fee, null as fee_currency, null as tax, null as group_id, null as external_id,
+        null as fee, null as fee_currency, null as tax, group_id, null as external_id,
         'corporate action' as note, batch_id, line, '' as path, 0 as origin
     from corporate_actions
 

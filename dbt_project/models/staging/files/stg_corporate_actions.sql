@@ -6,13 +6,14 @@ told as (
 
     select
         actions.instrument_id, actions.ex_date, actions.kind, actions.ratio, actions.amount, actions.currency,
-        actions.batch_id, actions.line, 'file' as source, 0 as priority
+        actions.pay_date, actions.batch_id, actions.line, 'file' as source, 0 as priority
     from {{ source('raw', 'corporate_actions') }} as actions
     inner join {{ source('ops', 'input_files') }} as files on actions.batch_id = files.batch_id
     union all
     select
         actions.instrument_id, actions.ex_date, actions.kind, actions.ratio, actions.amount, actions.currency,
-        actions.batch_id, null as line, actions.source, coalesce(priorities.priority, 1000) as priority
+        actions.pay_date, actions.batch_id, null as line, actions.source,
+        coalesce(priorities.priority, 1000) as priority
     from {{ source('raw', 'source_actions') }} as actions
     left join {{ source('registry', 'instruments') }} as custom on actions.instrument_id = custom.instrument
     left join {{ ref('stg_source_priority') }} as priorities
@@ -23,7 +24,8 @@ told as (
 )
 
 select
-    told.instrument_id, told.ex_date, told.kind, told.ratio, told.amount, told.currency, told.batch_id, told.line
+    told.instrument_id, told.ex_date, told.kind, told.ratio, told.amount, told.currency, told.pay_date,
+    told.batch_id, told.line
 from told
 where
     told.ex_date <= {{ run_as_of_date() }}

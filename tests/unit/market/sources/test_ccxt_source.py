@@ -158,11 +158,11 @@ def test_missing_and_repeated_rows_are_told(server):
 
     server.script("klines", Fault(alter=altered))
     made = _bars(server)
-    gap = Window(PAGE.start + 3 * QUARTER.step, PAGE.start + 4 * QUARTER.step)
+    gaps = tuple(Window(PAGE.start + n * QUARTER.step, PAGE.start + (n + 1) * QUARTER.step) for n in (3, 7))
     report = made.report
-    assert (report.outcome, report.rows, report.gaps) == (Outcome.GAPS, 19, (gap,))
+    assert (report.outcome, report.rows, report.gaps) == (Outcome.GAPS, 18, gaps)
     assert (report.duplicates_dropped, report.contradictions) == (2, 1)
-    assert len({bar.opened_at for bar in made.rows}) == 19
+    assert len({bar.opened_at for bar in made.rows}) == 18
 
 
 def test_a_gap_of_one_answer_is_filled_by_the_second_look_and_a_real_one_stays(server):

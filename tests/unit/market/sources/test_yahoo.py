@@ -107,6 +107,20 @@ def test_splits_and_dividends_as_paid(server):
         (ActionKind.SPLIT, date(2026, 6, 9), Decimal(4), None, None),
         (ActionKind.DIVIDEND, date(2026, 8, 7), None, Decimal("0.26"), "fiat:USD"),
     ]
+    # Yahoo tells when the newest one is paid, and of no other
+    assert [one.pay_date for one in made.rows] == [None, None, date(2026, 8, 13)]
+
+
+@pytest.mark.parametrize("fault", ["429", "500", "html", "null", "empty object"])
+def test_a_pay_date_that_cannot_be_had_costs_no_dividend(server, fault):
+    server.script("quoteSummary", *[fault] * 6)
+
+    async def work(source):
+        return await source.actions(source.symbol_of(AAPL), DAYS)
+
+    made = _run(server, work)
+    assert made.report.outcome is Outcome.COMPLETE
+    assert [one.pay_date for one in made.rows] == [None] * 3
 
 
 def test_quarter_hours_within_reach(server):
