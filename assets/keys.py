@@ -18,6 +18,7 @@ OBSERVED = AssetKey(["ops", "observed"])
 RUN_SCOPE = AssetKey(["ops", "run_scope"])
 HELD_PORTFOLIOS = AssetKey(["ops", "held_portfolios"])
 CHECK_RESULTS = AssetKey(["quality", "check_results"])
+CORRELATION_WATCH = AssetKey(["ops", "correlation_watch"])
 PUBLISHED = AssetKey(["marts", "publication"])
 
 REGISTRY_TABLES = (
@@ -25,7 +26,7 @@ REGISTRY_TABLES = (
     "price_settings",
 )  # fmt: skip
 RAW_TABLES = ("transactions", "prices", "balances", "corporate_actions")
-WALLET_TABLES = ("chain_reads", "wallet_balances", "wallet_positions")
+WALLET_TABLES = ("chain_reads", "wallet_balances", "wallet_positions", "wallet_transfers")
 MARKET_TABLES = (
     ("registry", "tracked_instruments"), ("registry", "backfill_jobs"), ("raw", "bars"), ("raw", "source_actions"),
     ("ops", "fetch_log"),
@@ -35,7 +36,11 @@ LEDGER_TABLES = (
 )  # fmt: skip
 MEASURE_TABLES = ("performance", "contribution", "attribution", "comparison")
 RISK_TABLES = ("portfolio_risk", "risk_contributions", "stress_tests")
-OPTIMISER_TABLES = ("optimization_runs", "target_weights", "efficient_frontier", "rebalancing_suggestions")
+CORRELATION_TABLES = ("asset_correlations", "correlation_readings", "factor_exposures", "diversification")
+OPTIMISER_TABLES = (
+    "optimization_runs", "optimization_inputs", "optimization_checks", "target_weights", "efficient_frontier",
+    "rebalancing_suggestions",
+)  # fmt: skip
 
 
 def registry(table: str) -> AssetKey:
@@ -73,6 +78,11 @@ def optimiser(table: str) -> AssetKey:
     return AssetKey(["optimiser", table])
 
 
+def correlation(table: str) -> AssetKey:
+    """Key of a table that the correlations write."""
+    return AssetKey(["correlation", table])
+
+
 def dbt_model(schema: str, name: str) -> AssetKey:
     """Key of a dbt model: its schema and its name."""
     return AssetKey([schema, name])
@@ -82,6 +92,8 @@ def dbt_source(schema: str, table: str) -> AssetKey:
     """Key of the asset behind a dbt source table."""
     if (schema, table) in MARKET_TABLES:
         return market(schema, table)
+    if table in CORRELATION_TABLES:
+        return correlation(table)
     if schema == "ops":
         # what counts is known when accounts and chains were asked, which moves the run's moment on
         return {"run_scope": RUN_SCOPE, "held_portfolios": HELD_PORTFOLIOS}.get(table, OBSERVED)

@@ -14,6 +14,7 @@ import dagster as dg
 
 from assets.accounts.assets import accounts
 from assets.allocation.assets import optimisation
+from assets.correlation.assets import correlation_watch, correlations
 from assets.ledger.assets import ledger, run_scope
 from assets.market.assets import market_data
 from assets.performance.assets import performance
@@ -75,6 +76,8 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
             performance,
             risk,
             optimisation,
+            correlations,
+            correlation_watch,
             verdict,
             publication,
         ],

@@ -18,7 +18,7 @@ from assets.warehouse.database import Connection
 
 _PLAIN = ("cost_basis", "lot_scope", "cash", "benchmark", "risk_free_rate")
 _ACCOUNT = ("exchange", "broker", "credentials_env")
-_POLICY_NUMBERS = ("target", "confidence", "min_weight", "max_weight", "rebalance_band")
+_POLICY_NUMBERS = ("target", "confidence", "min_weight", "max_weight", "rebalance_band", "min_holding", "max_turnover")
 
 _Row = dict[str, Any]
 
@@ -57,6 +57,8 @@ def portfolios_yaml(connection: Connection, portfolios: Sequence[str]) -> str:
         entry |= {key: row[key] for key in _PLAIN if row[key] is not None}
         entry["allow_short"] = row["allow_short"]
         entry["accounts"] = [_account(account, wallets.get(name, [])) for account in accounts.get(name, [])]
+        if row["tax_rate_short"] is not None:
+            entry["tax_rates"] = {kind: f"{row[f'tax_rate_{kind}']:f}" for kind in ("short", "long")}
         if name in targets:
             entry["targets"] = {target["instrument"]: _number(target["weight"]) for target in targets[name]}
         if name in policies:
@@ -84,7 +86,12 @@ def _policy(row: _Row) -> _Row:
     policy: _Row = {"objective": row["objective"], "universe": "held" if universe == ["held"] else universe}
     policy |= {key: _number(row[key]) for key in _POLICY_NUMBERS if row[key] is not None}
     policy |= {key: str(row[key]) for key in ("min_assets", "lookback_days")}
-    policy |= {key: row[key] for key in ("expected_returns", "covariance")}
+    policy |= {key: row[key] for key in ("expected_returns", "covariance", "selection")}
+    if row["max_assets"] is not None:
+        policy["max_assets"] = str(row["max_assets"])
+    costs = {"spread": row["cost_spread"], "impact": row["cost_impact"]}
+    if costs["spread"] is not None:
+        policy["trading_costs"] = {key: _number(value) for key, value in costs.items() if value is not None}
     for key in ("views", "group_limits"):
         if row[key]:
             policy[key] = [

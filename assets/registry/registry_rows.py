@@ -17,14 +17,15 @@ from assets.warehouse.database import Connection, copy_frame
 
 _PORTFOLIO = (
     "id", "user_id", "name", "base_currency", "cost_basis", "lot_scope", "cash", "allow_short", "benchmark",
-    "risk_free_rate", "is_active",
+    "risk_free_rate", "tax_rate_short", "tax_rate_long", "is_active",
 )  # fmt: skip
 _ACCOUNT = ("portfolio_id", "id", "kind", "exchange", "broker", "credentials_env", "is_active")
 _WALLET = ("user_id", "portfolio_id", "account_id", "wallet_address", "wallet_name", "chain_id", "is_active")
 _WALLET_KEY = ("user_id", "portfolio_id", "wallet_address", "chain_id")
 _POLICY = (
     "portfolio_id", "objective", "universe", "target", "confidence", "views", "min_weight", "max_weight", "min_assets",
-    "lookback_days", "expected_returns", "covariance", "group_limits", "rebalance_band",
+    "lookback_days", "expected_returns", "covariance", "group_limits", "rebalance_band", "min_holding", "max_assets",
+    "max_turnover", "cost_spread", "cost_impact", "selection",
 )  # fmt: skip
 _LIMIT = ("portfolio_id", "metric", "warn", "fail")
 _SCENARIO = ("scenario_id", "name", "shocks")
@@ -98,7 +99,8 @@ def land_registry(
 
 
 def _portfolio_row(portfolio: Portfolio) -> Sequence[Any]:
-    return [True if name == "is_active" else getattr(portfolio, name) for name in _PORTFOLIO]
+    values = [True if name == "is_active" else getattr(portfolio, name) for name in _PORTFOLIO]
+    return [f"{value:f}" if isinstance(value, Decimal) else value for value in values]
 
 
 def _account_rows(portfolios: Iterable[Portfolio]) -> Iterable[Sequence[Any]]:
@@ -145,6 +147,12 @@ def _policy_row(portfolio_id: str, policy: Policy) -> Sequence[Any]:
         policy.covariance,
         json.dumps(limits),
         _ratio(policy.rebalance_band),
+        _ratio(policy.min_holding),
+        policy.max_assets,
+        _ratio(policy.max_turnover),
+        _ratio(policy.cost_spread),
+        _ratio(policy.cost_impact),
+        policy.selection,
     )
 
 

@@ -144,6 +144,12 @@ metrics as (
     from fees
     union all
     select
+        portfolio_id, 'diversification_ratio', {{ rounded("diversification_ratio") }}, null, null,
+        'mean volatility of the assets by weight over that of the whole, 365 days; 100 % is no diversification'
+        || coalesce(' (' || undefined_reason || ')', '')
+    from {{ source('correlation', 'diversification') }}
+    union all
+    select
         portfolio_id, 'effective_positions', 1 / nullif(sum(weight * weight) filter (where weight > 0), 0), null, null,
         'one over the sum of squared weights: how many equal positions would be as concentrated'
     from assets group by portfolio_id
