@@ -78,16 +78,25 @@ def run_holdfast(home: Path, inputs: Path, as_of: str, *, with_spans: bool = Fal
     if process.returncode:
         raise SystemExit(f"holdfast run ended with {process.returncode}:\n{stderr[-4000:]}")
     spans = _shares(json.loads(spans_path.read_text()), start, end) if with_spans else {}
-    matches = filter(None, map(_PROGRESS.match, stderr.splitlines()))
-    progress = [(float(match["at"]), match["stage"], match["text"]) for match in matches]
     summary = json.loads(stdout.splitlines()[-1])
-    return Run(summary, end - start, progress, watch.process_peak, watch.server_peak, spans)
+    return Run(summary, end - start, progress_of(stderr), watch.process_peak, watch.server_peak, spans)
+
+
+def progress_of(stderr: str) -> list[tuple[float, str, str]]:
+    """(second, stage, text) of what a run said."""
+    matches = filter(None, map(_PROGRESS.match, stderr.splitlines()))
+    return [(float(match["at"]), match["stage"], match["text"]) for match in matches]
 
 
 def stage_seconds(run: Run) -> list[tuple[str, float, str]]:
-    """(stage, seconds, text): a progress line is said when its stage ends, so it ends where the line before did."""
+    """(stage, seconds, text) of a run."""
+    return stages_of(run.progress)
+
+
+def stages_of(progress: list[tuple[float, str, str]]) -> list[tuple[str, float, str]]:
+    """(stage, seconds, text): a progress line is said when its stage ends, so it begins where the line before did."""
     rows, before = [], 0.0
-    for at, stage, text in run.progress:
+    for at, stage, text in progress:
         rows.append((stage, at - before, text))
         before = at
     return rows

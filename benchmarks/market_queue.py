@@ -17,6 +17,7 @@ from types import TracebackType
 
 from assets.market import landing
 from assets.market.candles import Limits, plan
+from assets.market.latest import LatestPrices
 from assets.market.model import (
     Action,
     Bar,
@@ -123,7 +124,7 @@ async def through_the_queue(conn: Connection, instruments: int) -> None:
         print(f"{name}: {worked.pages} pages, {worked.rows:,} rows changed, {seconds:.2f} s ({own:.2f} s of them ours),"
               f" {told / seconds:,.0f} rows/s")  # fmt: skip
     before = time.perf_counter(), time.process_time()
-    worked = await worker.refresh(600)
+    worked = await LatestPrices(conn, {source.name: source}, lambda: NOW).refresh(600)
     print(f"newest prices: {worked.prices}, {time.perf_counter() - before[0]:.2f} s")
 
 

@@ -41,8 +41,12 @@ def open_instance(settings: Settings, url: str) -> DagsterInstance:
     from dagster import DagsterInstance
 
     instance = DagsterInstance.from_config(str(prepare_instance(settings, url)))
-    # Dagster's own way to keep connections open; without it a run makes some 1,200 of them, one for each event and more
+    keep_connections(instance)
+    return instance
+
+
+def keep_connections(instance: DagsterInstance) -> None:
+    """Dagster's own way to keep connections open; without it a run makes some 1,200 of them, one for each event."""
     instance.optimize_for_webserver(
         statement_timeout=_STATEMENT_TIMEOUT_MILLISECONDS, pool_recycle=3600, max_overflow=4
     )
-    return instance

@@ -76,7 +76,7 @@ def build_sensors(jobs: Sequence[Job], *, is_on: bool) -> list[dg.SensorDefiniti
 
 def _broker_changes(job: Job, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     @dg.sensor(
-        job=job, name="broker_changes", minimum_interval_seconds=15, default_status=status,
+        job=job, name="broker_changes", minimum_interval_seconds=5, default_status=status,
         description="Starts a run when something happened in a broker's account: a fill, a transfer, a position.",
     )  # fmt: skip
     def broker_changes(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:

@@ -130,7 +130,8 @@ INPUT_GATES: tuple[Gate, ...] = (
             from registry.tracked_instruments as tracked
             cross join lateral (
                 select jobs.status, jobs.error from registry.backfill_jobs as jobs
-                where jobs.instrument_id = tracked.instrument_id order by jobs.id desc limit 1
+                where jobs.instrument_id = tracked.instrument_id and not jobs.is_second_look
+                order by jobs.id desc limit 1
             ) as last
             where tracked.is_active and last.status = 'failed'
               and not exists (

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from assets.market.refreshing import Access, open_sources, worker_name
-from assets.market.worker import Worked, Worker
+from assets.market.worker import Worker
+from assets.market.working import Worked
 from assets.warehouse.database import Connection, connect
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)

@@ -18,7 +18,7 @@ import threading
 import time
 import zipfile
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -140,10 +140,11 @@ class ProviderServer:
         requests: path and query of each request, in the order they came.
         absent: (symbol, opening) of candles that the market never had.
         kraken_kept: how many candles Kraken keeps.
+        coins: listed at each exchange.
     """
 
-    def __init__(self, now: float | None = None, latency_seconds: float = 0.0) -> None:
-        self.now, self.latency_seconds = now, latency_seconds
+    def __init__(self, now: float | None = None, latency_seconds: float = 0.0, coins: Sequence[str] = COINS) -> None:
+        self.now, self.latency_seconds, self.coins = now, latency_seconds, tuple(coins)
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.absent: set[tuple[str, int]] = set()
         self.listings = dict(LISTINGS)
@@ -240,14 +241,14 @@ class ProviderServer:
                     {"filterType": "LOT_SIZE", "minQty": "0.00001", "maxQty": "9000.00", "stepSize": "0.00001"},
                 ],
             }
-            for coin in COINS
+            for coin in self.coins
         ]  # fmt: skip
         told = {"timezone": "UTC", "serverTime": int(self.time() * 1_000), "rateLimits": [], "exchangeFilters": []}
         return web.json_response(told | {"symbols": symbols})
 
     async def _binance_candles(self, request: web.Request) -> web.Response:
         query, symbol = request.query, request.query["symbol"]
-        if symbol.removesuffix("USDT") not in COINS:
+        if symbol.removesuffix("USDT") not in self.coins:
             return web.json_response({"code": -1121, "msg": "Invalid symbol."}, status=400)
         seconds, limit = BINANCE[query["interval"]], min(int(query.get("limit", 500)), 1_000)
         start = -(-int(query["startTime"]) // 1_000)
@@ -262,7 +263,9 @@ class ProviderServer:
 
     async def _binance_tickers(self, request: web.Request) -> web.Response:
         now = int(self.time())
-        names = json.loads(request.query["symbols"]) if "symbols" in request.query else [f"{one}USDT" for one in COINS]
+        names = (
+            json.loads(request.query["symbols"]) if "symbols" in request.query else [f"{one}USDT" for one in self.coins]
+        )
         return web.json_response(
             [
                 {"symbol": name, "lastPrice": str(price(name, now)), "openTime": (now - DAY) * 1_000,
@@ -275,7 +278,7 @@ class ProviderServer:
 
     async def _kraken_markets(self, _request: web.Request) -> web.Response:
         pairs = {}
-        for coin in COINS:
+        for coin in self.coins:
             base, quote = {"BTC": ("XXBT", "ZUSD"), "ETH": ("XETH", "ZUSD")}.get(coin, (coin, "ZUSD"))
             pairs[_kraken_id(coin)] = {
                 "altname": f"{'XBT' if coin == 'BTC' else coin}USD", "wsname": f"{coin}/USD", "base": base,
@@ -287,7 +290,7 @@ class ProviderServer:
         return web.json_response({"error": [], "result": pairs})
 
     async def _kraken_candles(self, request: web.Request) -> web.Response:
-        coin = {_kraken_id(one): one for one in COINS}.get(request.query["pair"])
+        coin = {_kraken_id(one): one for one in self.coins}.get(request.query["pair"])
         if coin is None:
             return web.json_response({"error": ["EQuery:Unknown asset pair"]})
         seconds, symbol = int(request.query.get("interval", 1)) * 60, f"{coin}/USD"
@@ -302,7 +305,7 @@ class ProviderServer:
         )
 
     async def _kraken_tickers(self, request: web.Request) -> web.Response:
-        coins, now = {_kraken_id(one): one for one in COINS}, int(self.time())
+        coins, now = {_kraken_id(one): one for one in self.coins}, int(self.time())
         result = {}
         for pair in request.query["pair"].split(","):
             value = str(price(f"{coins[pair]}/USD", now))
@@ -326,7 +329,7 @@ class ProviderServer:
                 "status": "online", "trading_disabled": False, "product_type": "SPOT", "quote_currency_id": "USD",
                 "base_currency_id": coin, "volume_24h": "1", "price_percentage_change_24h": "1",
             }
-            for coin in COINS
+            for coin in self.coins
         ]  # fmt: skip
         asked = request.query.getall("product_ids", [])
         asked = [one for name in asked for one in name.split(",")]
@@ -335,7 +338,7 @@ class ProviderServer:
 
     async def _coinbase_candles(self, request: web.Request) -> web.Response:
         product, seconds = request.match_info["id"], COINBASE[request.query["granularity"]]
-        if product.removesuffix("-USD") not in COINS:
+        if product.removesuffix("-USD") not in self.coins:
             return web.json_response({"error": "NOT_FOUND", "message": "ProductID is invalid"}, status=404)
         start, end = int(request.query["start"]), int(request.query["end"])
         if (end - start) // seconds > 350:
@@ -523,9 +526,11 @@ def ecb_csv(today: date, days: int = 400) -> str:
 
 
 @contextmanager
-def provider_server(now: float | None = None, latency_seconds: float = 0.0) -> Iterator[ProviderServer]:
+def provider_server(
+    now: float | None = None, latency_seconds: float = 0.0, coins: Sequence[str] = COINS
+) -> Iterator[ProviderServer]:
     """Run it in a thread, on a port of its own."""
-    server = ProviderServer(now, latency_seconds)
+    server = ProviderServer(now, latency_seconds, coins)
     loop, started = asyncio.new_event_loop(), threading.Event()
 
     async def serve(stop: asyncio.Event) -> None:
@@ -555,13 +560,19 @@ def provider_server(now: float | None = None, latency_seconds: float = 0.0) -> I
         loop.close()
 
 
+def made_up_coins(count: int) -> tuple[str, ...]:
+    """Coins that nobody has: X0001, X0002, …"""
+    return tuple(f"X{number:04}" for number in range(1, count + 1))
+
+
 def main() -> None:
     """Print the address and serve until standard input ends."""
     parser = argparse.ArgumentParser(description="Serve prices on this machine.")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--now", type=float, default=None, help="its clock, seconds since 1970")
+    parser.add_argument("--coins", type=int, default=0, help="so many made-up coins, X0001 on, beside the real ones")
     given = parser.parse_args()
-    with provider_server(given.now, given.latency) as server:
+    with provider_server(given.now, given.latency, (*COINS, *made_up_coins(given.coins))) as server:
         print(server.url, flush=True)
         sys.stdin.read()
 

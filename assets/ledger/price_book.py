@@ -4,7 +4,7 @@ Belongs here: looking up the last price or rate at or before an instant, and val
 Must not be here: deciding what a missing price means, cleaning prices, reading the database.
 
 Rules: never a later point (no look-ahead); what is missing is None, never 1 and never 0; an exchange rate is the pair
-itself, else its inverse, else one cross through USD or another base currency; an instrument without own points takes
+itself, else its inverse, else one cross through USD, EUR or a base currency; an instrument without own points takes
 those of its canonical instrument. These are the rules of the daily valuation in SQL: what one of the two can value and
 the other cannot would break the identity.
 """
@@ -16,7 +16,7 @@ from decimal import Decimal
 
 from assets.ledger.model import ONE, Instrument, is_fiat
 
-USD = "fiat:USD"
+USD, EUR = "fiat:USD", "fiat:EUR"
 ALWAYS = datetime.min.replace(tzinfo=UTC)
 # A currency that is itself a token may be quoted in another token; deeper chains are a mistake in the reference data.
 MAX_QUOTE_DEPTH = 3
@@ -56,7 +56,7 @@ class PriceBook:
 
     Args:
         instruments: reference data; an instrument that is not listed stands for itself.
-        hubs: base currencies, through which a missing pair is crossed where USD does not help.
+        hubs: base currencies, through which a missing pair is crossed where neither USD nor EUR helps.
         with_token_quotes: whether a price in a token (BTC in USDT) values an instrument, by the token's own price.
     """
 
@@ -64,7 +64,7 @@ class PriceBook:
         self, instruments: Iterable[Instrument] = (), hubs: Iterable[str] = (), *, with_token_quotes: bool = True
     ) -> None:
         self.instruments = {i.instrument_id: i for i in instruments}
-        self.hubs = (USD, *sorted(set(hubs) - {USD}))
+        self.hubs = (USD, EUR, *sorted(set(hubs) - {USD, EUR}))
         self.with_token_quotes = with_token_quotes
         self._prices: dict[str, Series] = {}
         self._rates: dict[tuple[str, str], Series] = {}

@@ -16,7 +16,7 @@ from assets.publication import runs
 POOL = "market"
 
 _DESCRIPTIONS = {
-    "tracked_instruments": "Instruments that are or were held, and which part of their history is known.",
+    "tracked_instruments": "Instruments that are held or named, or were, and which part of their history is known.",
     "backfill_jobs": "What is still to be asked for, page by page, and what could not be had and why.",
     "bars": "Prices of sources as received, each accepted, held or refused.",
     "source_actions": "Splits and dividends as sources tell them.",
@@ -36,6 +36,8 @@ _DESCRIPTIONS = {
                 keys.ACCOUNTS,
                 keys.raw("wallet_balances"),
                 keys.registry("portfolios"),
+                keys.registry("targets"),
+                keys.registry("policies"),
                 keys.registry("instruments"),
             ],
             group_name=keys.MARKET,

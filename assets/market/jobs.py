@@ -16,7 +16,12 @@ from assets.warehouse.database import LOCK_CLASS, PIPELINE_LOCK, Connection
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job as it is written; `error` and `error_kind` say why one fails at once."""
+    """A job as it is written; `error` and `error_kind` say why one fails at once.
+
+    Attributes:
+        given_up: sources that are not asked.
+        is_second_look: it asks another source about prices that are held; what is known of the history is not moved.
+    """
 
     instrument_id: str
     source: str | None
@@ -25,6 +30,8 @@ class NewJob:
     status: Status
     error: str | None = None
     error_kind: str | None = None
+    given_up: tuple[str, ...] = ()
+    is_second_look: bool = False
 
 
 def write_jobs(conn: Connection, jobs: Sequence[NewJob], now: datetime, retry_at: datetime) -> int:
@@ -34,7 +41,7 @@ def write_jobs(conn: Connection, jobs: Sequence[NewJob], now: datetime, retry_at
     failed = [job.instrument_id for job in jobs if job.status is Status.FAILED]
     conn.execute(
         "delete from registry.backfill_jobs where instrument_id = any(%s) and status = 'failed' and source is null",
-        [[job.instrument_id for job in jobs]],
+        [[job.instrument_id for job in jobs if not job.is_second_look]],
     )
     conn.execute(
         "update registry.tracked_instruments set next_job_at = %s where instrument_id = any(%s)", [retry_at, failed]
@@ -43,13 +50,14 @@ def write_jobs(conn: Connection, jobs: Sequence[NewJob], now: datetime, retry_at
         """
         insert into registry.backfill_jobs
             (instrument_id, source, resolution, window_start, window_end, page_cursor, status, error, error_kind,
-             finished_at)
+             given_up, is_second_look, finished_at)
         select
             instrument_id, source, resolution, window_start, window_end, window_start, status, error, error_kind,
-            case when status = 'failed' then %s::timestamptz end
+            string_to_array(given_up, ' '), is_second_look, case when status = 'failed' then %s::timestamptz end
         from unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[],
-                    %s::text[])
-            as new (instrument_id, source, resolution, window_start, window_end, status, error, error_kind)
+                    %s::text[], %s::text[], %s::boolean[])
+            as new (instrument_id, source, resolution, window_start, window_end, status, error, error_kind, given_up,
+                    is_second_look)
         on conflict (instrument_id) where status in ('queued', 'running', 'paused') do nothing
         """,
         [
@@ -62,6 +70,8 @@ def write_jobs(conn: Connection, jobs: Sequence[NewJob], now: datetime, retry_at
             [job.status for job in jobs],
             [job.error for job in jobs],
             [job.error_kind for job in jobs],
+            [" ".join(job.given_up) for job in jobs],
+            [job.is_second_look for job in jobs],
         ],
     ).rowcount
 
@@ -75,7 +85,7 @@ def release_unreachable(conn: Connection, sources: Sequence[str]) -> None:
             set status = 'failed', finished_at = clock_timestamp(), error_kind = 'not_allowed',
                 error = source || ' may not be asked any more (HOLDFAST_SOURCES)'
             where status = 'queued' and source <> all(%s)
-            returning instrument_id, window_start, page_cursor
+            returning instrument_id, window_start, page_cursor, is_second_look
         )
         update registry.tracked_instruments as tracked
         set
@@ -83,7 +93,9 @@ def release_unreachable(conn: Connection, sources: Sequence[str]) -> None:
                 then coalesce(tracked.asked_from, ended.window_start) else tracked.asked_from end,
             asked_until = case when ended.window_start <= coalesce(tracked.asked_until, ended.window_start)
                 then greatest(tracked.asked_until, ended.page_cursor) else tracked.asked_until end
-        from ended where tracked.instrument_id = ended.instrument_id and ended.page_cursor > ended.window_start
+        from ended
+        where tracked.instrument_id = ended.instrument_id and ended.page_cursor > ended.window_start
+            and not ended.is_second_look
         """,
         [list(sources)],
     )
@@ -207,7 +219,8 @@ def advance(conn: Connection, worker: str, steps: Sequence[tuple[Job, Step, int]
                 finished_at = case when steps.status in ('done', 'failed') then clock_timestamp() end
             from steps
             where jobs.id = steps.id and jobs.worker = %(worker)s and jobs.status = 'running'
-            returning jobs.id, jobs.instrument_id, jobs.status, jobs.window_start, jobs.page_cursor, jobs.resolution
+            returning jobs.id, jobs.instrument_id, jobs.status, jobs.window_start, jobs.page_cursor, jobs.resolution,
+                jobs.is_second_look
         ),
         -- what has been asked for without a hole; a failed job's part counts where it joins the rest
         ended as (
@@ -234,6 +247,7 @@ def advance(conn: Connection, worker: str, steps: Sequence[tuple[Job, Step, int]
                 ) as here
             ) as joins
             where tracked.instrument_id = moved.instrument_id and moved.status in ('done', 'failed')
+                and not moved.is_second_look
         )
         select id from moved
         """,
@@ -281,6 +295,10 @@ def is_work_waiting(conn: Connection) -> bool:
                 select from raw.batches
                 where kind in ('transactions', 'balances')
                     and batch_id > coalesce((select looked_batch_id from ops.market_state), 0))
+            or exists (
+                select from raw.wallet_balances
+                where raw_amount > 0
+                    and balance_id > coalesce((select looked_balance_id from ops.market_state), 0))
         """
     ).fetchone()
     return bool(row and row[0])

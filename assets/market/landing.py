@@ -1,41 +1,29 @@
-"""SQL of prices and corporate actions: what arrives is compared with what is known and judged, and what differs lands.
+"""SQL of prices: what arrives is compared with what is known and judged, and what differs lands.
 
-Belongs here: raw.bars, raw.bar_revisions, raw.source_actions and their batches. Must not be here: which observations
-may count (acceptance.py), jobs (store.py). Everything happens in the caller's transaction.
+Belongs here: raw.bars, raw.bar_revisions. Must not be here: which observations may count (acceptance.py, shown to it by
+judging.py), corporate actions (landing_actions.py), jobs (jobs.py). Everything happens in the caller's transaction.
 """
 
-import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from assets.market.acceptance import judge
-from assets.market.context import calendars_of, describe, known_currencies, splits_of
+from assets.market.batches import write_batch
+from assets.market.judging import SPANS, Judge, judge_incoming, show_held
+from assets.market.landing_actions import land_actions
 from assets.market.model import Action, Bar, Observation, Price
 from assets.warehouse.database import Connection, copy_rows
-
-if TYPE_CHECKING:
-    import polars as pl
 
 #: Of a latest price, which is a bar without a length.
 TICK = "tick"
 _TICK_OF_CLOCK = timedelta(microseconds=1)
-#: So many bars before the new ones are shown to the judge; a year of days has its own outliers.
-_HISTORY_BARS = 60
 COLUMNS = (
     "instrument_id", "source", "resolution", "opened_at", "priced_at", "open", "high", "low", "close", "volume",
     "currency", "is_time_told",
 )  # fmt: skip
-_SHOWN = (
-    "bars.instrument_id, bars.source, bars.resolution, extract(epoch from bars.opened_at)::numeric * 1000000,"
-    " extract(epoch from bars.priced_at)::numeric * 1000000, bars.open, bars.high, bars.low, bars.close, bars.volume,"
-    " bars.currency, bars.is_time_told"
-)
-
-#: As acceptance.judge.
-Judge = Callable[..., "pl.DataFrame"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +60,7 @@ def land(
         run_id: written beside new batches.
         judged_by: the rules of acceptance.
     """
-    changed_actions = _land_actions(conn, tuple(actions), run_id)
+    changed_actions = land_actions(conn, tuple(actions), run_id)
     conn.execute(_INCOMING)
     if copy_rows(conn, "pg_temp.incoming_bars", COLUMNS, (row_of(one, now) for one in observations)) == 0:
         return Landed(actions=changed_actions)
@@ -87,10 +75,11 @@ def land(
     if not changes:
         return Landed(actions=changed_actions)
     batches = {
-        source: _batch(conn, "bars", source, digest, count, counts_from, run_id)
+        source: write_batch(conn, "bars", source, digest, count, counts_from, run_id)
         for source, count, counts_from, digest in changes
     }
-    _judge(conn, now, judged_by)
+    show_held(conn)
+    judge_incoming(conn, now, judged_by)
     row = conn.execute(
         _LAND, {"sources": list(batches), "batches": list(batches.values()), "now": now}
     ).fetchone()  # fmt: skip
@@ -120,15 +109,15 @@ def judge_again(conn: Connection, now: datetime, judged_by: Judge = judge) -> in
         How many rows are held no more.
     """
     conn.execute(_INCOMING)
-    if conn.execute(_HELD).rowcount == 0:
+    if show_held(conn, of_all=True) == 0:
         return 0
-    _write_verdicts(conn, now, judged_by)
+    judge_incoming(conn, now, judged_by)
     freed = conn.execute(
         "select source, count(*), min(priced_at), md5(string_agg(incoming::text, '#' order by number))"
         " from pg_temp.incoming_bars as incoming where status <> 'held' group by source order by source"
     ).fetchall()
     for source, count, counts_from, digest in freed:
-        _batch(conn, "bars_judged", source, digest, count, counts_from, None)
+        write_batch(conn, "bars_judged", source, digest, count, counts_from, None)
     if freed:
         conn.execute(_LAND, {"sources": [], "batches": [], "now": now})
     conn.execute("delete from pg_temp.incoming_bars")
@@ -183,45 +172,10 @@ where
     and (incoming.open, incoming.high, incoming.low, incoming.close, incoming.volume)
         is not distinct from (known.open, known.high, known.low, known.close, known.volume)
 """
-# what is held is judged again beside what is new: the next bar confirms or refutes it
-_REJUDGE = """
-insert into pg_temp.incoming_bars
-    (instrument_id, source, resolution, opened_at, priced_at, open, high, low, close, volume, currency, is_time_told,
-     is_known)
-select
-    held.instrument_id, held.source, held.resolution, held.opened_at, held.priced_at, held.open, held.high, held.low,
-    held.close, held.volume, held.currency, held.is_time_told, true
-from raw.bars as held
-where
-    held.status = 'held'
-    and exists (
-        select from pg_temp.incoming_bars as incoming
-        where incoming.instrument_id = held.instrument_id and incoming.resolution = held.resolution)
-    and not exists (
-        select from pg_temp.incoming_bars as incoming
-        where incoming.instrument_id = held.instrument_id and incoming.resolution = held.resolution
-            and incoming.opened_at = held.opened_at and incoming.source = held.source
-            and incoming.currency = held.currency)
-"""
-_HELD = """
-insert into pg_temp.incoming_bars
-    (instrument_id, source, resolution, opened_at, priced_at, open, high, low, close, volume, currency, is_time_told,
-     is_known)
-select
-    instrument_id, source, resolution, opened_at, priced_at, open, high, low, close, volume, currency, is_time_told,
-    true
-from raw.bars
-where status = 'held'
-"""
-_SPANS = """
-select distinct on (instrument_id, resolution) instrument_id, resolution,
-    min(opened_at) over series as first_at, max(opened_at) over series as last_at
-from pg_temp.incoming_bars window series as (partition by instrument_id, resolution)
-"""
 # by ranges of the key: a join planned as a scan would read years of everything for each landing
 _READ_KNOWN = f"""
 insert into pg_temp.known_bars
-select bars.* from ({_SPANS}) as spans
+select bars.* from ({SPANS}) as spans
 cross join lateral (
     select * from raw.bars
     where
@@ -229,46 +183,6 @@ cross join lateral (
         and bars.opened_at between spans.first_at and spans.last_at
     offset 0
 ) as bars
-"""
-_HISTORY = f"""
-select {_SHOWN}
-from (
-    select distinct on (instrument_id, resolution, source, currency) instrument_id, resolution, source, currency,
-        min(opened_at) over (partition by instrument_id, resolution, source, currency) as first_at
-    from pg_temp.incoming_bars
-) as spans
-cross join lateral (
-    select * from raw.bars as known
-    where
-        known.instrument_id = spans.instrument_id and known.resolution = spans.resolution
-        and known.source = spans.source and known.currency = spans.currency
-        and known.opened_at < spans.first_at and known.status = 'accepted'
-    order by known.opened_at desc
-    limit {_HISTORY_BARS}
-) as bars
-order by bars.instrument_id, bars.resolution, bars.source, bars.currency, bars.opened_at
-"""
-_OTHERS = f"""
-select {_SHOWN}
-from ({_SPANS}) as spans
-cross join lateral (
-    select * from raw.bars
-    where
-        bars.instrument_id = spans.instrument_id and bars.resolution = spans.resolution
-        -- and the bars after, which confirm the last ones; a market may be closed for some days
-        and bars.opened_at between spans.first_at and spans.last_at + interval '5 days' and bars.status = 'accepted'
-    offset 0
-) as bars
-where not exists (
-    select from pg_temp.incoming_bars as incoming
-    where incoming.instrument_id = bars.instrument_id and incoming.resolution = bars.resolution
-        and incoming.opened_at = bars.opened_at and incoming.source = bars.source
-        and incoming.currency = bars.currency)
-order by bars.instrument_id, bars.resolution, bars.source, bars.currency, bars.opened_at
-"""
-_NEW = f"""
-select {_SHOWN}, bars.number from pg_temp.incoming_bars as bars
-order by bars.instrument_id, bars.resolution, bars.source, bars.currency, bars.opened_at
 """
 _LAND = """
 with
@@ -324,115 +238,3 @@ select
     (select count(*) from landed), (select count(*) from revised),
     (select count(*) from landed where status = 'held'), (select count(*) from landed where status = 'refused')
 """
-
-
-def _judge(conn: Connection, now: datetime, judged_by: Judge) -> None:
-    """Write a verdict beside each incoming row, and beside what was held of its instruments."""
-    conn.execute(_REJUDGE)
-    _write_verdicts(conn, now, judged_by)
-
-
-def _write_verdicts(conn: Connection, now: datetime, judged_by: Judge) -> None:
-    import polars as pl
-
-    new = _frame(conn, _NEW, number=pl.Int64)
-    numbers, new = new["number"], new.drop("number")
-    history, new, others = describe(conn, _frame(conn, _HISTORY), new, _frame(conn, _OTHERS))
-    verdicts = judged_by(
-        history,
-        new,
-        calendars_of(new, now),
-        others,
-        now,
-        actions=splits_of(conn, new),
-        currencies=known_currencies(conn),
-    )
-    if verdicts.height != new.height or verdicts["status"].null_count():
-        raise ValueError(f"{verdicts.height} verdicts for {new.height} observations: expected one for each")
-    odd = verdicts.with_columns(number=numbers).filter(pl.col("status") != "accepted")
-    # most are accepted: only the others are written, and what has no word beside it counts as judged above
-    conn.execute(
-        "update pg_temp.incoming_bars as incoming set status = odd.status, reason = odd.reason"
-        " from unnest(%s::bigint[], %s::text[], %s::text[]) as odd (number, status, reason)"
-        " where incoming.number = odd.number",
-        [odd["number"].to_list(), odd["status"].to_list(), odd["reason"].to_list()],
-    )
-
-
-def _frame(conn: Connection, query: str, **more: "type[pl.DataType]") -> "pl.DataFrame":
-    """Bars as a frame: prices as float64, since rules compare and do not book."""
-    import polars as pl
-
-    from assets.warehouse.database import read_frame
-
-    text, price = pl.String, pl.Float64
-    schema: dict[str, type[pl.DataType]] = {
-        "instrument_id": text, "source": text, "resolution": text, "opened_at": pl.Float64, "priced_at": pl.Float64,
-        "open": price, "high": price, "low": price, "close": price, "volume": price, "currency": text,
-        "is_time_told": text, **more,
-    }  # fmt: skip
-    frame = read_frame(conn, query, [], schema)
-    return frame.with_columns(
-        pl.col("opened_at", "priced_at").cast(pl.Int64).cast(pl.Datetime("us", "UTC")),
-        is_time_told=pl.col("is_time_told") == "t",
-    )
-
-
-def _batch(
-    conn: Connection, kind: str, source: str, digest: str, rows: int, counts_from: datetime, run_id: str | None
-) -> int:
-    """A batch of what differs; `counts_from` is the earliest instant that it changes."""
-    row = conn.execute(
-        "insert into raw.batches (kind, source, content_hash, row_count, status, run_id, counts_from)"
-        " values (%s, %s, %s, %s, 'accepted', %s, %s) returning batch_id",
-        [kind, source, digest, rows, run_id, counts_from],
-    ).fetchone()
-    return int(row[0]) if row else 0
-
-
-def _land_actions(conn: Connection, actions: Sequence[Action], run_id: str | None) -> int:
-    """Upsert splits and dividends; returns how many differed. One that a source takes back stays: it may be a gap."""
-    if not actions:
-        return 0
-    columns = "instrument_id, source, kind, ex_date, ratio, amount, currency"
-    conn.execute(
-        "create temporary table if not exists incoming_actions (like raw.source_actions) on commit delete rows"
-    )
-    conn.execute("alter table pg_temp.incoming_actions alter batch_id drop not null, alter seen_at drop not null")
-    copy_rows(
-        conn,
-        "pg_temp.incoming_actions",
-        columns.split(", "),
-        (
-            (one.instrument_id, one.source, one.kind, one.ex_date, one.ratio, one.amount, one.currency)
-            for one in {(one.instrument_id, one.source, one.kind, one.ex_date): one for one in actions}.values()
-        ),
-    )
-    conn.execute(
-        """
-        delete from pg_temp.incoming_actions as incoming using raw.source_actions as known
-        where
-            (incoming.instrument_id, incoming.source, incoming.kind, incoming.ex_date)
-            = (known.instrument_id, known.source, known.kind, known.ex_date)
-            and (incoming.ratio, incoming.amount, incoming.currency)
-            is not distinct from (known.ratio, known.amount, known.currency)
-        """
-    )
-    changed = 0
-    for source, first, count in conn.execute(
-        "select source, min(ex_date)::timestamp at time zone 'UTC', count(*) from pg_temp.incoming_actions"
-        " group by source"
-    ).fetchall():
-        digest = hashlib.md5(repr(sorted(map(repr, actions))).encode(), usedforsecurity=False).hexdigest()
-        batch = _batch(conn, "source_actions", source, digest, count, first, run_id)
-        changed += conn.execute(
-            f"""
-            insert into raw.source_actions ({columns}, batch_id)
-            select {columns}, %s from pg_temp.incoming_actions where source = %s
-            on conflict (instrument_id, source, kind, ex_date) do update
-            set ratio = excluded.ratio, amount = excluded.amount, currency = excluded.currency,
-                batch_id = excluded.batch_id, seen_at = now()
-            """.encode(),
-            [batch, source],
-        ).rowcount
-    return changed

@@ -1,4 +1,4 @@
-"""SQL of what is needed: holdings, benchmarks and currencies become registry.tracked_instruments, set-based.
+"""SQL of what is needed: holdings, benchmarks, targets and currencies become registry.tracked_instruments, set-based.
 
 Belongs here: one statement over all portfolios, and what it adds, resumes and pauses. Must not be here: prices
 (landing.py), jobs other than those that pause and go on with their instrument (jobs.py).
@@ -26,7 +26,7 @@ with
 active as materialized (
     select
         id as portfolio_id, benchmark, risk_free_rate,
-        case when base_currency like '%:%' then base_currency else 'fiat:' || base_currency end as base_currency
+        case when base_currency like '%%:%%' then base_currency else 'fiat:' || base_currency end as base_currency
     from registry.portfolios where is_active
 ),
 booked as materialized (
@@ -79,13 +79,35 @@ holdings as (
 priced as (
     select
         coalesce(custom.canonical_instrument, known.canonical_instrument, holdings.instrument_id) as instrument_id,
-        min(holdings.first_at) as first_at, bool_or(holdings.is_held) as is_held, max(holdings.closed_at) as closed_at
+        -- an optimiser looks back as far as its policy says, also on what was bought yesterday
+        min(least(holdings.first_at, %(now)s - make_interval(days => policies.lookback_days))) as first_at,
+        bool_or(holdings.is_held) as is_held, max(holdings.closed_at) as closed_at
     from holdings
+    left join registry.policies as policies on holdings.portfolio_id = policies.portfolio_id
     left join registry.instruments as custom on holdings.instrument_id = custom.instrument
     left join ops.known_instruments as known on holdings.instrument_id = known.instrument_id
     group by 1
 ),
 inception as (select portfolio_id, min(first_at) as first_at from mentions group by portfolio_id),
+-- what a portfolio is to be made of, whether it is held or not
+chosen as (
+    select
+        coalesce(custom.canonical_instrument, known.canonical_instrument, named.instrument_id) as instrument_id,
+        named.needed_for, min(least(inception.first_at, named.first_at)) as first_at
+    from (
+        select portfolio_id, instrument as instrument_id, 'target' as needed_for, null::timestamptz as first_at
+        from registry.targets
+        union all
+        select portfolio_id, unnest(universe), 'universe', %(now)s - make_interval(days => lookback_days)
+        from registry.policies
+    ) as named
+    inner join active on named.portfolio_id = active.portfolio_id
+    left join inception on named.portfolio_id = inception.portfolio_id
+    left join registry.instruments as custom on named.instrument_id = custom.instrument
+    left join ops.known_instruments as known on named.instrument_id = known.instrument_id
+    where named.instrument_id like '%%:%%'
+    group by 1, 2
+),
 currencies as (
     select active.base_currency as instrument_id, min(inception.first_at) as first_at
     from active left join inception using (portfolio_id) group by active.base_currency
@@ -94,7 +116,9 @@ currencies as (
     union all
     select fee_currency, min(first_at) from booked where fee_currency is not null group by fee_currency
     union all
-    select instrument_id, min(first_at) from priced where instrument_id like 'fiat:%' group by instrument_id
+    select instrument_id, min(first_at) from priced where instrument_id like 'fiat:%%' group by instrument_id
+    union all
+    select instrument_id, min(first_at) from chosen where instrument_id like 'fiat:%%' group by instrument_id
     union all
     select custom.quote_currency, min(priced.first_at)
     from priced inner join registry.instruments as custom on priced.instrument_id = custom.instrument
@@ -111,7 +135,7 @@ currencies as (
 wanted as (
     select
         priced.instrument_id, 'held' as needed_for, priced.first_at, priced.is_held, priced.closed_at, 1 as preference
-    from priced where priced.instrument_id not like 'fiat:%'
+    from priced where priced.instrument_id not like 'fiat:%%'
     union all
     select active.benchmark, 'benchmark', min(inception.first_at), true, null, 2
     from active left join inception using (portfolio_id)
@@ -119,14 +143,17 @@ wanted as (
     union all
     select active.risk_free_rate, 'risk_free_rate', min(inception.first_at), true, null, 3
     from active left join inception using (portfolio_id)
-    where active.risk_free_rate like '%:%' group by active.risk_free_rate
+    where active.risk_free_rate like '%%:%%' group by active.risk_free_rate
     union all
-    select instrument_id, 'currency', min(first_at), true, null, 4
+    select instrument_id, needed_for, first_at, true, null, case needed_for when 'target' then 4 else 5 end
+    from chosen where instrument_id not like 'fiat:%%'
+    union all
+    select instrument_id, 'currency', min(first_at), true, null, 6
     from currencies
     where
-        instrument_id not like 'fiat:%'
+        instrument_id not like 'fiat:%%'
         -- one currency alone needs no rate
-        or (select count(distinct instrument_id) from currencies where instrument_id like 'fiat:%') > 1
+        or (select count(distinct instrument_id) from currencies where instrument_id like 'fiat:%%') > 1
     group by instrument_id
 )
 select
@@ -140,7 +167,7 @@ where
     instrument_id is not null
     -- what is the owner's own has a price elsewhere only where the owner says under which symbol
     and (
-        instrument_id not like 'custom:%'
+        instrument_id not like 'custom:%%'
         or exists (
             select from registry.instruments as custom
             where custom.instrument = wanted.instrument_id
@@ -164,8 +191,8 @@ def write_needs(
         pause_after: how long after it was last held an instrument is still refreshed.
     """
     conn.execute("drop table if exists pg_temp.needs")
-    conn.execute(_NEEDS)
     parameters = {"resolution": resolution, "now": now, "from": lookback_from, "after": pause_after}
+    conn.execute(_NEEDS, parameters)
     added = conn.execute(
         """
         insert into registry.tracked_instruments as tracked
@@ -235,7 +262,10 @@ def write_needs(
         parameters,
     ).fetchone()
     conn.execute(
-        "insert into ops.market_state (looked_batch_id) select coalesce(max(batch_id), 0) from raw.batches"
-        " on conflict (singleton) do update set looked_batch_id = excluded.looked_batch_id"
+        "insert into ops.market_state (looked_batch_id, looked_balance_id) select"
+        " (select coalesce(max(batch_id), 0) from raw.batches),"
+        " (select coalesce(max(balance_id), 0) from raw.wallet_balances)"
+        " on conflict (singleton) do update"
+        " set looked_batch_id = excluded.looked_batch_id, looked_balance_id = excluded.looked_balance_id"
     )
     return NeedCounts(added, resumed[0] if resumed else 0, paused[0] if paused else 0)

@@ -5,12 +5,22 @@ clocks. A job moves from page to page; at each page every source that may have i
 counts as empty, and a source that cannot serve the job is given up with its reason kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from assets.market.model import Fetched, FetchReport, Outcome, Resolution, SourceSymbol, Window
+from assets.market.model import (
+    Fetched,
+    FetchReport,
+    Instrument,
+    MarketSource,
+    Outcome,
+    Resolution,
+    SourceSymbol,
+    Window,
+)
+from assets.market.symbols import asset_class_of
 from assets.network.errors import Kind
 
 #: Tries of one page at one source before the next source is asked.
@@ -91,6 +101,31 @@ class Step:
     look_again_until: datetime | None = None
     error: str | None = None
     error_kind: str | None = None
+
+
+def candidates(
+    instrument: Instrument,
+    sources: Mapping[str, MarketSource],
+    order: Sequence[str],
+    resolution: Resolution,
+    now: datetime,
+) -> list[Candidate]:
+    """The sources that have prices of its class and a symbol for it, in the order in which they are asked.
+
+    Args:
+        instrument: what is priced.
+        sources: those that may be asked.
+        order: the owner's order; sources that it does not name come after those that it does.
+        resolution: of the bars.
+        now: the clock, UTC.
+    """
+    names = [*(name for name in order if name in sources), *(name for name in sources if name not in order)]
+    found = []
+    for name in names:
+        source = sources[name]
+        if asset_class_of(instrument) in source.asset_classes and (symbol := source.symbol_of(instrument)) is not None:
+            found.append(Candidate(name, symbol, source.keeps_since(resolution, now)))
+    return found
 
 
 def route(

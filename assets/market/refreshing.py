@@ -16,12 +16,15 @@ from random import SystemRandom
 from secrets import token_hex
 
 from assets.market import store
+from assets.market.latest import LatestPrices
 from assets.market.model import MarketSource
 from assets.market.sources.asking import Asking, Patience
 from assets.market.sources.build import RATES, SOURCES, build_sources
+from assets.market.sources.chainlink import Calls
 from assets.market.store import HOLDINGS_CHANNEL
 from assets.market.tracking import TrackingResult, track
-from assets.market.worker import Worked, Worker
+from assets.market.worker import Worker
+from assets.market.working import Worked
 from assets.network.budget import Deadline, Hosts
 from assets.warehouse.database import Connection
 
@@ -39,10 +42,12 @@ class Access:
     Attributes:
         allowed: names; None = all that the holdings need, () = none.
         endpoints: HOLDFAST_ENDPOINT_<SOURCE> by source.
+        calls: reads contracts of chains, for prices that stand there; None: there are none.
     """
 
     allowed: tuple[str, ...] | None = None
     endpoints: Mapping[str, str] | None = None
+    calls: Calls | None = None
 
     @property
     def is_any(self) -> bool:
@@ -133,16 +138,17 @@ async def _bring_up_to_date(
             conn, sources, worker_name(), now, time.monotonic, SystemRandom(),
             holds_pipeline=holds_pipeline, run_id=run_id,
         )  # fmt: skip
+        newest = LatestPrices(conn, sources, now, holds_pipeline=holds_pipeline, run_id=run_id)
         tracked = _track(conn, sources, now, horizon)
         # half of the time at most goes into history: what is held now is to have its price of now
         history = [await worker.work(deadline.remaining() / 2, is_patient=is_patient)]
-        latest = await worker.refresh(deadline.remaining()) if is_present else Worked()
+        latest = await newest.refresh(deadline.remaining()) if is_present else Worked()
         for _ in range(_ROUNDS):
             if deadline.remaining() <= 0 or _track(conn, sources, now, horizon).jobs == 0:
                 break
             history.append(await worker.work(deadline.remaining(), is_patient=is_patient))
         if len(history) > 1 and is_present:
-            more = await worker.refresh(deadline.remaining())
+            more = await newest.refresh(deadline.remaining())
             latest.prices, latest.rows = latest.prices + more.prices, latest.rows + more.rows
             latest.requests += more.requests
         else:
@@ -168,7 +174,7 @@ async def open_sources(
     with conn.transaction():
         order = store.read_price_settings(conn).sources
     asking = Asking(Hosts(time.monotonic, rates=RATES), time.monotonic, SystemRandom(), patience)
-    built = build_sources(source_names(access.allowed, order), asking, now, access.endpoints or {})
+    built = build_sources(source_names(access.allowed, order), asking, now, access.endpoints or {}, calls=access.calls)
     for source in built.values():
         await stack.enter_async_context(source)
     return built

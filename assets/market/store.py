@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from assets.market.model import FetchReport, Instrument, Resolution
+from assets.market.model import FetchReport, Instrument, Price, Resolution
 from assets.warehouse.database import Connection, has_relation
 
 #: A notification on this channel says that something arrived that is not tracked yet.
@@ -77,10 +77,13 @@ def read_due(conn: Connection, now: datetime, no_source: str) -> list[Tracked]:
         left join registry.instruments as custom on tracked.instrument_id = custom.instrument
         left join lateral (
             select jobs.status, jobs.error_kind from registry.backfill_jobs as jobs
-            where jobs.instrument_id = tracked.instrument_id order by jobs.id desc limit 1
+            where jobs.instrument_id = tracked.instrument_id and not jobs.is_second_look
+            order by jobs.id desc limit 1
         ) as last on true
         where
-            (last.status is null or last.status in ('done', 'failed'))
+            not exists (
+                select from registry.backfill_jobs as jobs
+                where jobs.instrument_id = tracked.instrument_id and jobs.status in ('queued', 'running', 'paused'))
             and (
                 (tracked.is_active and tracked.next_job_at <= %(now)s)
                 or (tracked.next_job_at <= %(now)s and tracked.asked_from is null)
@@ -112,7 +115,8 @@ def read_known(conn: Connection) -> list[tuple[Instrument, str | None, str | Non
         full join registry.instruments as custom on tracked.instrument_id = custom.instrument
         left join lateral (
             select jobs.status, jobs.error from registry.backfill_jobs as jobs
-            where jobs.instrument_id = tracked.instrument_id order by jobs.id desc limit 1
+            where jobs.instrument_id = tracked.instrument_id and not jobs.is_second_look
+            order by jobs.id desc limit 1
         ) as last on true
         """.encode()
     )
@@ -147,6 +151,21 @@ def note_refreshed(conn: Connection, instruments: Sequence[str], now: datetime) 
         "update registry.tracked_instruments set refreshed_at = %s where instrument_id = any(%s)",
         [now, list(instruments)],
     )
+
+
+def held_of(conn: Connection, prices: Sequence[Price]) -> set[tuple[str, str]]:
+    """Instrument and currency of those of these latest prices that are held."""
+    rows = conn.execute(
+        """
+        select distinct bars.instrument_id, bars.currency
+        from unnest(%s::text[], %s::text[], %s::timestamptz[]) as told (instrument_id, source, priced_at)
+        inner join raw.bars as bars
+            on told.instrument_id = bars.instrument_id and told.source = bars.source
+                and told.priced_at = bars.opened_at and bars.resolution = 'tick' and bars.status = 'held'
+        """,
+        [[one.instrument_id for one in prices], [one.source for one in prices], [one.priced_at for one in prices]],
+    )
+    return {(row[0], row[1]) for row in rows}
 
 
 def note_currencies(conn: Connection, found: Iterable[tuple[str, str]]) -> None:

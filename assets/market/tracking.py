@@ -4,14 +4,15 @@ Belongs here: the rules and their numbers; `track` applies them to the database 
 requests, what becomes of a job (queue.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from assets.market import jobs, needs, store
 from assets.market.candles import floor_to
-from assets.market.model import Instrument, MarketSource, Resolution, Window
-from assets.market.queue import NO_SOURCE, Candidate, Status, route
+from assets.market.model import MarketSource, Window
+from assets.market.queue import NO_SOURCE, Status, candidates, route
+from assets.market.second_look import second_looks
 from assets.market.symbols import asset_class_of
 from assets.warehouse.database import Connection
 
@@ -75,31 +76,6 @@ def due_window(tracked: store.Tracked, horizon: datetime) -> Window | None:
     return None
 
 
-def candidates(
-    instrument: Instrument,
-    sources: Mapping[str, MarketSource],
-    order: Sequence[str],
-    resolution: Resolution,
-    now: datetime,
-) -> list[Candidate]:
-    """The sources that have prices of its class and a symbol for it, in the order in which they are asked.
-
-    Args:
-        instrument: what is priced.
-        sources: those that may be asked.
-        order: the owner's order; sources that it does not name come after those that it does.
-        resolution: of the bars.
-        now: the clock, UTC.
-    """
-    names = [*(name for name in order if name in sources), *(name for name in sources if name not in order)]
-    found = []
-    for name in names:
-        source = sources[name]
-        if asset_class_of(instrument) in source.asset_classes and (symbol := source.symbol_of(instrument)) is not None:
-            found.append(Candidate(name, symbol, source.keeps_since(resolution, now)))
-    return found
-
-
 def track(
     conn: Connection, sources: Mapping[str, MarketSource], now: datetime, horizon: datetime | None = None
 ) -> TrackingResult:
@@ -131,5 +107,7 @@ def track(
                 )
             )
     jobs.write_jobs(conn, [*queued, *unroutable], now, now + RETRY_FAILED)
+    # an instrument whose history is still being asked for has its turn when that is done
+    looks = jobs.write_jobs(conn, second_looks(conn, sources, settings.sources, now), now, now + RETRY_FAILED)
     jobs.delete_finished(conn, now - KEEP_FINISHED)
-    return TrackingResult(counts.added, counts.resumed, counts.paused, len(queued), len(unroutable))
+    return TrackingResult(counts.added, counts.resumed, counts.paused, len(queued) + looks, len(unroutable))

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
-from typing import TypeVar
 
 from assets.market import jobs, landing, store
 from assets.market.model import (
@@ -20,45 +19,18 @@ from assets.market.model import (
     FetchReport,
     Instrument,
     MarketSource,
-    Outcome,
-    Price,
-    SourceSymbol,
     Window,
 )
-from assets.market.queue import LEASE, Candidate, Job, Status, after, is_last_page
+from assets.market.queue import LEASE, Candidate, Job, Status, after, candidates, is_last_page
 from assets.market.symbols import asset_class_of
-from assets.market.tracking import REFRESH_EVERY, RETRY_FAILED, candidates
+from assets.market.tracking import RETRY_FAILED
+from assets.market.working import WAIT_SECONDS, Worked, defect, write_between_runs
 from assets.network.budget import Clock, Deadline
-from assets.network.errors import Failure, Kind
 from assets.warehouse.database import Connection
-
-T = TypeVar("T")
 
 #: Jobs of one source that are asked for at once; its budget paces the requests.
 LANES = 8
-_WAIT_SECONDS = 1.0
-#: A schedule is never on time to the second.
-_EARLY = timedelta(minutes=1)
 _HAVE_ACTIONS = frozenset({"equity", "etf"})
-
-
-@dataclass(slots=True)
-class Worked:
-    """What a stretch of work did."""
-
-    pages: int = 0
-    rows: int = 0
-    requests: int = 0
-    done: int = 0
-    failed: int = 0
-    lost: int = 0
-    prices: int = 0
-
-    def __str__(self) -> str:
-        return (
-            f"{self.pages} pages, {self.rows:,} new or corrected rows, {self.requests} requests; {self.done} jobs done,"
-            f" {self.failed} failed; {self.prices} latest prices"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +95,12 @@ class Worker:
                     asked[asyncio.create_task(self._ask(job, instrument))] = job
                 if not asked:
                     wait = self._wait_seconds()
-                    if wait is None or wait >= deadline.remaining() or (wait > _WAIT_SECONDS and not is_patient):
+                    if wait is None or wait >= deadline.remaining() or (wait > WAIT_SECONDS and not is_patient):
                         break
                     await asyncio.sleep(max(wait, 0.05))
                     continue
                 done, _ = await asyncio.wait(
-                    asked, timeout=min(deadline.remaining(), _WAIT_SECONDS), return_when=asyncio.FIRST_COMPLETED
+                    asked, timeout=min(deadline.remaining(), WAIT_SECONDS), return_when=asyncio.FIRST_COMPLETED
                 )
                 # all that has come lands in one transaction, each page with its job
                 if done:
@@ -143,79 +115,6 @@ class Worker:
             with self._conn.transaction():
                 jobs.release(self._conn, self._name)
         return worked
-
-    async def refresh(self, seconds: float) -> Worked:
-        """Ask for the latest price of everything that is followed and due, in each one's own order of sources."""
-        worked = Worked()
-        with self._conn.transaction():
-            due = store.read_refreshable(self._conn, self._now(), REFRESH_EVERY - _EARLY)
-        if not due or seconds <= 0:
-            return worked
-        able = {
-            one.instrument.id: candidates(one.instrument, self._sources, self._order, one.resolution, self._now())
-            for one in due
-        }
-        try:
-            async with asyncio.timeout(seconds):
-                await self._refresh(able, worked)
-        except TimeoutError:
-            pass  # those that are left waited longest, and are first next time
-        return worked
-
-    async def _refresh(self, able: dict[str, list[Candidate]], worked: Worked) -> None:
-        """Rounds: whom the first source could not price, the next one is asked for."""
-        while any(able.values()):
-            turns: dict[str, dict[SourceSymbol, str]] = {}
-            for instrument, sources in able.items():
-                if sources:
-                    turns.setdefault(sources[0].source, {})[sources[0].symbol] = instrument
-            tasks = {
-                asyncio.create_task(self._latest(self._sources[name], list(symbols))): name
-                for name, symbols in turns.items()
-            }
-            try:
-                for task in asyncio.as_completed(tasks):
-                    name, prices, reports = await task
-                    await self._land_prices(prices, reports, worked)
-                    priced: set[tuple[str, str | None]] = {(one.instrument_id, one.currency) for one in prices}
-                    # of some sources the answer tells the currency
-                    priced |= {(one.instrument_id, None) for one in prices}
-                    found = [
-                        instrument
-                        for symbol, instrument in turns[name].items()
-                        if (symbol.instrument_id, symbol.currency) in priced
-                    ]
-                    for instrument in turns[name].values():
-                        able[instrument] = able[instrument][1:]
-                    for instrument in found:
-                        able[instrument] = []
-                    with self._conn.transaction():
-                        store.note_refreshed(self._conn, found, self._now())
-            finally:
-                for task in tasks:
-                    task.cancel()
-
-    async def _latest(
-        self, source: MarketSource, symbols: Sequence[SourceSymbol]
-    ) -> tuple[str, tuple[Price, ...], tuple[FetchReport, ...]]:
-        try:
-            fetched = await source.latest(symbols)
-        except Exception as error:
-            return source.name, (), (_defect(source.name, None, "latest", None, error),)
-        return source.name, fetched.rows, fetched.reports or (fetched.report,)
-
-    async def _land_prices(self, prices: Sequence[Price], reports: Sequence[FetchReport], worked: Worked) -> None:
-        def write() -> landing.Landed:
-            landed = landing.land(self._conn, prices, (), self._now(), self._run_id)
-            store.note_currencies(self._conn, {(one.instrument_id, one.currency) for one in prices})
-            newest = max((one.priced_at for one in prices), default=None)
-            store.log_fetches(self._conn, [(report, newest) for report in reports], self._run_id)
-            return landed
-
-        landed = await self._write([], write)
-        worked.prices += len(prices)
-        worked.rows += landed.changed
-        worked.requests += sum(report.requests for report in reports)
 
     def _claim(self, running: Iterable[Job]) -> list[tuple[Job, Instrument]]:
         claimed: list[tuple[Job, Instrument]] = []
@@ -233,7 +132,7 @@ class Worker:
         with self._conn.transaction():
             due = jobs.next_try_in(self._conn, list(self._sources))
             if due == 0.0 and not self._holds_pipeline and not jobs.may_land(self._conn):
-                return _WAIT_SECONDS
+                return WAIT_SECONDS
         return due
 
     async def _ask(self, job: Job, instrument: Instrument) -> _Answer:
@@ -263,7 +162,7 @@ class Worker:
                             fetched = Fetched((), told.report)  # the page is asked for again, with its actions
         except Exception as error:
             page = page or job.rest
-            report = _defect(job.source or "", instrument.id, f"bars {job.resolution}", page, error)
+            report = defect(job.source or "", instrument.id, f"bars {job.resolution}", page, error)
             fetched = Fetched((), report)
             reports.append(report)
         return _Answer(job, page, fetched, actions, tuple(reports), able)
@@ -293,22 +192,18 @@ class Worker:
             )
             return own, landed
 
-        own, landed = await self._write(running, write)
+        own, landed = await write_between_runs(
+            self._conn,
+            write,
+            holds_pipeline=self._holds_pipeline,
+            meanwhile=lambda: jobs.renew(self._conn, self._name, [job.id for job in running], self._lease),
+        )
         worked.pages += len(own)
         worked.lost += len(steps) - len(own)
         worked.rows += landed.changed
         worked.requests += sum(report.requests for one in answers for report in one.reports)
         worked.done += sum(step.status is Status.DONE for job, step, _ in steps if job.id in own)
         worked.failed += sum(step.status is Status.FAILED for job, step, _ in steps if job.id in own)
-
-    async def _write(self, running: Sequence[Job], write: Callable[[], T]) -> T:
-        """Write in a transaction in which no run writes; leases are renewed while a run is waited for."""
-        while True:
-            with self._conn.transaction():
-                if self._holds_pipeline or jobs.may_land(self._conn):
-                    return write()
-                jobs.renew(self._conn, self._name, [job.id for job in running], self._lease)
-            await asyncio.sleep(_WAIT_SECONDS)
 
 
 def _once(bars: Iterable[Bar]) -> list[Bar]:
@@ -324,9 +219,3 @@ def _newest(answer: _Answer, now: datetime) -> datetime | None:
         return None
     newest = answer.fetched.rows[-1]
     return min(newest.priced_at or newest.opened_at + newest.resolution.step, now)
-
-
-def _defect(source: str, instrument: str | None, asked: str, window: Window | None, error: Exception) -> FetchReport:
-    """A fault of our own or of a library: told like a provider's, so that one source never stops the others."""
-    failure = Failure.of(Kind.PERMANENT, f"a defect ({type(error).__name__})")
-    return FetchReport(source, instrument, asked, window, 1, Outcome.FAILED, failure=failure)

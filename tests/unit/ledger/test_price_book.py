@@ -70,3 +70,14 @@ def test_cross_through_another_base_currency_and_prices_of_another_instrument() 
     assert prices.valuation(CHF).unit_value(STOCK, LATER) == 15
     assert prices.valuation(CHF).unit_value(BTC, LATER) is None
     assert prices.valuation(CHF).known_from(BTC) is None
+
+
+def test_a_pair_that_a_central_bank_tells_in_euros_alone_is_crossed_through_the_euro() -> None:
+    from assets.ledger.price_book import PriceBook
+
+    prices = PriceBook(hubs=["fiat:GBP"])
+    prices.add_rate(USD, EUR, NOON, D("0.8"))
+    prices.add_rate(EUR, "fiat:GBP", LATER, D("0.5"))
+    assert prices.rate(USD, "fiat:GBP", NOON) is None
+    assert prices.rate(USD, "fiat:GBP", LATER) == D("0.4")
+    assert prices.rate_known_from(USD, "fiat:GBP") == LATER

@@ -1,4 +1,4 @@
--- Exchange rates for every day, last known at the close: direct where observed, else one cross through USD or a base currency.
+-- Exchange rates for every day, last known at the close: direct where observed, else one cross through USD, EUR or a base currency.
 {{ config(indexes=[{'columns': ['currency', 'quote', 'fx_date'], 'unique': true}]) }}
 with
 
@@ -35,11 +35,23 @@ direct as (
 
 ),
 
+reported as (
+
+    select base_currency as quote from {{ ref('int_portfolios') }}
+    union
+    select 'fiat:USD' as quote
+
+),
+
+-- the dollar has most pairs, the euro all that its central bank tells
 hubs as (
 
-    select base_currency as hub from {{ ref('int_portfolios') }}
-    union
-    select 'fiat:USD' as hub
+    select quote as hub, case quote when 'fiat:USD' then 1 when 'fiat:EUR' then 2 else 3 end as preference
+    from (
+        select quote from reported
+        union
+        select 'fiat:EUR' as quote
+    ) as every
 
 ),
 
@@ -60,8 +72,8 @@ crossed as (
         on first_leg.quote = second_leg.currency and first_leg.fx_date = second_leg.fx_date
     where
         first_leg.currency <> second_leg.quote
-        and second_leg.quote in (select targets.hub from hubs as targets)
-    order by first_leg.currency, second_leg.quote, first_leg.fx_date, (hubs.hub = 'fiat:USD') desc, hubs.hub
+        and second_leg.quote in (select reported.quote from reported)
+    order by first_leg.currency, second_leg.quote, first_leg.fx_date, hubs.preference, hubs.hub
 
 ),
 
