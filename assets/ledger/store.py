@@ -130,7 +130,7 @@ def _processes(conn: Connection) -> int:
         return 1
     # no further than needed: nothing else is done meanwhile
     row = conn.execute(
-        "select count(*) from (select from intermediate.int_transactions limit %s) as some",
+        "select count(*) from (select from intermediate.int_transactions limit %s) as asked",
         [TRANSACTIONS_FOR_PROCESSES],
     ).fetchone()
     return PROCESSES if row == (TRANSACTIONS_FOR_PROCESSES,) else 1
