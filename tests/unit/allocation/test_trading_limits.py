@@ -94,6 +94,9 @@ def test_a_turnover_that_the_limits_exceed_fails_with_the_number(five: Estimates
     assert outcome.status == "failed"
     # 0.1 too much of a and 0.2 of d
     assert outcome.reason == "the limits need 0.3 of the portfolio sold, max_turnover is 0.1: raise it"
+    # of 0.4, 0.1 and 0.5 two may stay
+    fewer = run(five, AllocationPolicy("max_sharpe", max_assets=2, max_turnover=0.05), CURRENT)
+    assert fewer.reason == "max_assets 2 needs 0.1 of the portfolio sold, max_turnover is 0.05: raise one"
 
 
 def test_turnover_and_a_number_of_holdings_together(five: Estimates) -> None:
