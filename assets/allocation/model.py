@@ -179,7 +179,7 @@ def make_constraints(
         groups=groups,
         min_assets=policy.min_assets,
         max_assets=policy.max_assets,
-        holding=_holding(policy),
+        holding=least_holding(policy),
         has_gap=has_gap and policy.min_weight == 0,
     )
 
@@ -194,7 +194,7 @@ def with_turnover(
     return replace(constraints, turnover=Turnover(held, policy.max_turnover))
 
 
-def _holding(policy: AllocationPolicy) -> float:
+def least_holding(policy: AllocationPolicy) -> float:
     """The least weight of a holding: min_holding, else 1 % (or half of 1 / k if that is less) where k are asked for."""
     if policy.min_holding is not None:
         return policy.min_holding
