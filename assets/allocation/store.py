@@ -243,7 +243,7 @@ def _suggestions(chunk: _Chunk, shared: _Currency, answered: Answered) -> Iterat
         if not targets:
             continue
         for row in rebalance(
-            task.portfolio_id, holdings, targets, chunk.quotes, band, chunk.trading, shared.series, shared.as_of_date,
+            task.portfolio_id, holdings, targets, chunk.quotes, band, chunk.trading, shared.histories,
             left_out=left_out, needs_funding=not task.is_cash_implicit,
         ):  # fmt: skip
             yield (task.portfolio_id, *_SUGGESTED(row))
