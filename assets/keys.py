@@ -18,13 +18,15 @@ OBSERVED = AssetKey(["ops", "observed"])
 RUN_SCOPE = AssetKey(["ops", "run_scope"])
 HELD_PORTFOLIOS = AssetKey(["ops", "held_portfolios"])
 CHECK_RESULTS = AssetKey(["quality", "check_results"])
+CORRELATION_WATCH = AssetKey(["ops", "correlation_watch"])
 PUBLISHED = AssetKey(["marts", "publication"])
 
 REGISTRY_TABLES = (
-    "users", "portfolios", "accounts", "portfolio_wallets", "targets", "policies", "instruments", "price_settings",
+    "users", "portfolios", "accounts", "portfolio_wallets", "targets", "policies", "limits", "scenarios", "instruments",
+    "price_settings",
 )  # fmt: skip
 RAW_TABLES = ("transactions", "prices", "balances", "corporate_actions")
-WALLET_TABLES = ("chain_reads", "wallet_balances", "wallet_positions")
+WALLET_TABLES = ("chain_reads", "wallet_balances", "wallet_positions", "wallet_transfers")
 MARKET_TABLES = (
     ("registry", "tracked_instruments"), ("registry", "backfill_jobs"), ("raw", "bars"), ("raw", "source_actions"),
     ("ops", "fetch_log"),
@@ -33,7 +35,12 @@ LEDGER_TABLES = (
     "positions", "entries", "flows", "lots", "disposals", "income", "transactions", "issues", "reconciliation",
 )  # fmt: skip
 MEASURE_TABLES = ("performance", "contribution", "attribution", "comparison")
-OPTIMISER_TABLES = ("optimization_runs", "target_weights", "efficient_frontier", "rebalancing_suggestions")
+RISK_TABLES = ("portfolio_risk", "risk_contributions", "stress_tests")
+CORRELATION_TABLES = ("asset_correlations", "correlation_readings", "factor_exposures", "diversification")
+OPTIMISER_TABLES = (
+    "optimization_runs", "optimization_inputs", "optimization_checks", "target_weights", "efficient_frontier",
+    "rebalancing_suggestions",
+)  # fmt: skip
 
 
 def registry(table: str) -> AssetKey:
@@ -61,9 +68,19 @@ def measure(table: str) -> AssetKey:
     return AssetKey(["measures", table])
 
 
+def risk(table: str) -> AssetKey:
+    """Key of a table that the measures of risk write."""
+    return AssetKey(["risk", table])
+
+
 def optimiser(table: str) -> AssetKey:
     """Key of a table that the optimiser writes."""
     return AssetKey(["optimiser", table])
+
+
+def correlation(table: str) -> AssetKey:
+    """Key of a table that the correlations write."""
+    return AssetKey(["correlation", table])
 
 
 def dbt_model(schema: str, name: str) -> AssetKey:
@@ -75,6 +92,8 @@ def dbt_source(schema: str, table: str) -> AssetKey:
     """Key of the asset behind a dbt source table."""
     if (schema, table) in MARKET_TABLES:
         return market(schema, table)
+    if table in CORRELATION_TABLES:
+        return correlation(table)
     if schema == "ops":
         # what counts is known when accounts and chains were asked, which moves the run's moment on
         return {"run_scope": RUN_SCOPE, "held_portfolios": HELD_PORTFOLIOS}.get(table, OBSERVED)
@@ -88,4 +107,6 @@ def dbt_source(schema: str, table: str) -> AssetKey:
         return ledger(table.removeprefix("ledger_"))
     if table in MEASURE_TABLES:
         return measure(table)
+    if table in RISK_TABLES:
+        return risk(table)
     return optimiser(table)

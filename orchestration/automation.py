@@ -22,7 +22,8 @@ SCHEDULES = {
 _DESCRIPTIONS = {
     HOURLY_JOB: "Values every portfolio now and publishes a snapshot; computes only what changed.",
     DAILY_JOB: "Closes the day before for every portfolio and publishes it.",
-    MARKET_JOB: "Asks the sources for prices of what is held and for history that is missing; publishes nothing.",
+    MARKET_JOB: "Asks the sources for prices of what is held and for history that is missing, and reads"
+    " how much assets move as one; publishes nothing.",
 }
 
 
@@ -32,9 +33,12 @@ Job = UnresolvedAssetJobDefinition | dg.JobDefinition
 def build_jobs() -> list[Job]:
     """One job over the whole graph for each rhythm: a selection with a hole would let a gate be passed by.
 
-    The job of prices is closed too: one operation, with nothing between its assets. The one of maintenance has none.
+    The job of prices is closed too: nothing lies between the prices and the watch over correlations. The one of
+    maintenance has no asset.
     """
-    prices = dg.AssetSelection.assets(*(keys.market(schema, table) for schema, table in keys.MARKET_TABLES))
+    prices = dg.AssetSelection.assets(
+        *(keys.market(schema, table) for schema, table in keys.MARKET_TABLES), keys.CORRELATION_WATCH
+    )
     jobs: list[Job] = [
         dg.define_asset_job(
             name,

@@ -22,6 +22,7 @@ from orchestration.embedded_postgres import status as server_status
 from orchestration.export_commands import export
 from orchestration.import_command import import_files
 from orchestration.market_commands import instruments, market
+from orchestration.orders_command import make_orders
 from orchestration.price_commands import prices
 from orchestration.settings import SettingsError, load_settings, pass_on
 from orchestration.snapshot_command import take_snapshot
@@ -39,6 +40,7 @@ app.add_typer(prices, name="prices")
 app.command("import")(import_files)
 app.command("chains")(list_chains)
 app.command("snapshot")(take_snapshot)
+app.command("orders")(make_orders)
 app.command("demo-chains")(demo_chains)
 
 UrlOption = Annotated[str | None, typer.Option(help="PostgreSQL >= 15; default HOLDFAST_DATABASE_URL, else embedded.")]

@@ -14,11 +14,13 @@ import dagster as dg
 
 from assets.accounts.assets import accounts
 from assets.allocation.assets import optimisation
+from assets.correlation.assets import correlation_watch, correlations
 from assets.ledger.assets import ledger, run_scope
 from assets.market.assets import market_data
 from assets.performance.assets import performance
 from assets.publication.assets import build_publication, verdict
 from assets.registry.assets import land_inputs, observed
+from assets.risk.assets import risk
 from assets.wallets.assets import wallets
 from assets.warehouse import dbt
 from assets.warehouse.assets import build_operations
@@ -72,7 +74,10 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
             run_scope,
             ledger,
             performance,
+            risk,
             optimisation,
+            correlations,
+            correlation_watch,
             verdict,
             publication,
         ],

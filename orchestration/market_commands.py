@@ -53,12 +53,13 @@ def work(
     follow: Annotated[bool, typer.Option(help="Go on: wait for new holdings and for what is due.")] = False,
 ) -> None:
     """Fetch the prices that are missing, then the newest ones; several workers share the queue."""
-    from assets.market.refreshing import Access, bring_up_to_date, wait_for_holdings
+    from assets.market.refreshing import bring_up_to_date, wait_for_holdings
     from assets.market.store import is_ready
     from assets.warehouse.database import connect
+    from orchestration.resources import market_access
 
     settings, url = open_settings(None)
-    access = Access(settings.sources, settings.endpoints)
+    access = market_access(settings)
     if not access.is_any:
         fail("HOLDFAST_SOURCES lets no source of prices be asked", 2)
     with connect(url, autocommit=True) as conn:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assets.publication.runs import engine_version
-from assets.warehouse.database import Connection, connect, redact
+from assets.warehouse.database import Connection, connect, has_relation, redact
 from orchestration.automation import DAILY_JOB, run_config
 from orchestration.instance import open_instance
 from orchestration.resources import PROGRESS_VARIABLE
@@ -78,7 +78,9 @@ def run_pipeline(
             raise_on_error=False,
             tags={"holdfast/engine": engine_version()[:12]},
         )
-    failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    failures: list[Any] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    # a resource that cannot start fails the run without any step
+    failures = failures or [event.job_failure_data for event in result.all_events if event.is_job_failure]
     with connect(url) as conn:
         return _outcome(conn, result.run_id, failures)
 
@@ -87,7 +89,9 @@ def _outcome(conn: Connection, run_id: str, failures: Iterable[Any]) -> Outcome:
     rejected = [f for f in failures if _metadata(f).get("kind") == "rejected"]
     if rejected:
         return Outcome(_summary(conn, None, "rejected", None, [], 0), tuple(_problems(rejected[0])))
-    row = conn.execute("select status, as_of, summary from ops.runs where run_id = %s", [run_id]).fetchone()
+    row = None
+    if has_relation(conn, "ops.runs"):
+        row = conn.execute("select status, as_of, summary from ops.runs where run_id = %s", [run_id]).fetchone()
     if row is None:
         return Outcome(_summary(conn, None, "failed", None, [], 0), tuple(_errors(failures)))
     status, as_of, details = row
@@ -110,8 +114,10 @@ def _summary(
     conn: Connection, run_id: str | None, status: str, as_of: Any, failed_checks: list[str], changed_rows: int
 ) -> dict[str, Any]:
     is_visible = status in {"published", "unchanged"}
-    publication = conn.execute("select max(publication_id) from ops.publications").fetchone()
-    portfolios = conn.execute("select count(*) from marts.portfolios where is_active and not is_held").fetchone()
+    publication = portfolios = None
+    if is_visible:
+        publication = conn.execute("select max(publication_id) from ops.publications").fetchone()
+        portfolios = conn.execute("select count(*) from marts.portfolios where is_active and not is_held").fetchone()
     if status == "unchanged":
         held = conn.execute("select portfolio_id from marts.portfolios where is_held order by 1").fetchall()
     elif run_id is None:
@@ -119,10 +125,10 @@ def _summary(
     else:
         held = conn.execute("select portfolio_id from ops.held_portfolios order by 1").fetchall()
     return {
-        "publication_id": publication[0] if publication and is_visible else None,
+        "publication_id": publication[0] if publication else None,
         "status": status,
         "as_of": as_of.isoformat() if as_of else None,
-        "portfolios": portfolios[0] if portfolios and is_visible else 0,
+        "portfolios": portfolios[0] if portfolios else 0,
         "held_portfolios": [row[0] for row in held],
         "failed_checks": failed_checks,
         "changed_rows": changed_rows,
@@ -130,7 +136,7 @@ def _summary(
 
 
 def _metadata(failure: Any) -> dict[str, Any]:
-    data = failure.user_failure_data
+    data = getattr(failure, "user_failure_data", None)
     if data is None:
         return {}
     return {key: value.value for key, value in (data.metadata or {}).items()}
@@ -146,7 +152,7 @@ def _errors(failures: Iterable[Any]) -> list[str]:
     messages = []
     for failure in failures:
         error, description = failure.error, None
-        if failure.user_failure_data is not None:
+        if getattr(failure, "user_failure_data", None) is not None:
             description = failure.user_failure_data.description
         while error is not None and error.cause is not None:
             error = error.cause

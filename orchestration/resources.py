@@ -7,7 +7,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -19,9 +19,12 @@ from assets.accounts.model import AccountReport, AccountRequest
 from assets.accounts.store import Permitted
 from assets.market.refreshing import Access, Refreshed, bring_up_to_date
 from assets.market.store import is_anything_needed
+from assets.network.endpoints import Endpoint
+from assets.network.errors import Failure
 from assets.publication import runs
 from assets.publication.mart_specs import MartSpec, read_specs
 from assets.publication.tables import ensure_marts
+from assets.wallets.log_reader import LogReport, LogRequest
 from assets.wallets.model import ChainReport, ChainRequest
 from assets.wallets.positions.declared import Declared
 from assets.warehouse import dbt
@@ -137,29 +140,49 @@ class Chains:
             requests: one for each chain.
             declared: by chain, what owners declared: positions are read of it too.
         """
-        from assets.registry.other_chains import known_chain
-        from assets.wallets.endpoints import chain_endpoints
         from assets.wallets.engine import read
         from assets.wallets.other_readers import other_readers
         from assets.wallets.positions.readers import position_readers
 
         settings = self._settings
-        endpoints = {
-            request.chain: chain_endpoints(
-                known_chain(request.chain),
-                settings.rpc_endpoints,
-                is_public_asked=settings.is_rpc_public,
-                instead=settings.endpoints,
-            )
-            for request in requests
-        }
         return read(
             requests,
-            endpoints,
+            self._endpoints(request.chain for request in requests),
             max_head_age_seconds=settings.max_head_age_seconds,
             position_readers=lambda slug: position_readers(slug, declared.get(slug, ())),
             other_readers=other_readers(settings.max_head_age_seconds),
         )
+
+    def read_logs(self, requests: Sequence[LogRequest]) -> list[LogReport]:
+        """Ask them for the logs of wallets; a chain that gives none says so in its report."""
+        from assets.wallets.log_reader import read_logs
+
+        return read_logs(requests, self._endpoints(request.chain for request in requests))
+
+    async def call(self, slug: str, asked: Sequence[tuple[str, bytes]]) -> Sequence[bytes | Failure]:
+        """Read contracts of an EVM chain at one block, beside whatever else the event loop does."""
+        from assets.wallets.codec import Call
+        from assets.wallets.contract_calls import read_contracts
+
+        calls = {slug: [Call(address, data) for address, data in asked]}
+        age = self._settings.max_head_age_seconds
+        found = await asyncio.to_thread(read_contracts, calls, self._endpoints([slug]), max_head_age_seconds=age)
+        return found[slug]
+
+    def _endpoints(self, slugs: Iterable[str]) -> dict[str, tuple[Endpoint, ...]]:
+        from assets.registry.other_chains import known_chain
+        from assets.wallets.endpoints import chain_endpoints
+
+        settings = self._settings
+        return {
+            slug: chain_endpoints(
+                known_chain(slug),
+                settings.rpc_endpoints,
+                is_public_asked=settings.is_rpc_public,
+                instead=settings.endpoints,
+            )
+            for slug in slugs
+        }
 
 
 @dg.resource(description="The chains of the wallets, asked over their endpoints.")
@@ -188,12 +211,17 @@ def accounts_resource(context: dg.InitResourceContext) -> LiveAccounts:
     return LiveAccounts(load_settings(), os.environ)
 
 
+def market_access(settings: Settings) -> Access:
+    """What of prices may be asked, contracts through the endpoints of the chains."""
+    return Access(settings.sources, settings.endpoints, Chains(settings).call)
+
+
 class Market:
     """The sources of prices as a run may ask them. Needs no pipeline lock: prices land between runs, or within one."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._access = Access(settings.sources, settings.endpoints)
+        self._access = market_access(settings)
 
     @cached_property
     def _url(self) -> str:

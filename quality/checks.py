@@ -28,9 +28,14 @@ _STAGE_DEPS: dict[str, tuple[dg.AssetKey, ...]] = {
     "analytics": (
         keys.dbt_model("build", "target_weights"),
         keys.dbt_model("build", "optimization_runs"),
+        keys.optimiser("optimization_checks"),
         keys.dbt_model("build", "portfolio_performance"),
         keys.dbt_model("build", "portfolio_contribution"),
         keys.dbt_model("build", "performance_attribution"),
+        keys.dbt_model("build", "correlation_regimes"),
+        keys.dbt_model("build", "portfolio_risk"),
+        keys.dbt_model("build", "risk_contributions"),
+        keys.dbt_model("build", "allocation_risk"),
     ),
 }
 

@@ -298,6 +298,63 @@ MART_GATES: tuple[Gate, ...] = (
             from build.target_weights where weight < lower - 1e-6 or weight > upper + 1e-6""",
     ),
     Gate(
+        name="component_var_adds_up",
+        stage="analytics",
+        reach="portfolio",
+        severity="error",
+        threshold=f"{CENT} of the base currency",
+        description="What the holdings add to the parametric value at risk adds up to it.",
+        next_step="Report it with the portfolio's transactions: holdings and their returns disagree.",
+        offenders=f"""
+            with summed as (
+                select portfolio_id, horizon_days, confidence, sum(component_var_base) as component_var_base
+                from build.risk_contributions group by portfolio_id, horizon_days, confidence)
+            select portfolio_id, null, horizon_days || ' days, ' || confidence || ': components '
+                   || round(coalesce(summed.component_var_base, 0), 4) || ' of VaR ' || round(whole.var_base, 4)
+            from build.portfolio_risk as whole
+            left join summed using (portfolio_id, horizon_days, confidence)
+            where whole.method = 'parametric'
+              and abs(coalesce(summed.component_var_base, 0) - whole.var_base) > {CENT}
+            order by portfolio_id, horizon_days, confidence""",
+    ),
+    Gate(
+        name="limits_are_kept",
+        stage="analytics",
+        reach="none",
+        severity="warn",
+        threshold="limits of the portfolio",
+        description="No measure of a portfolio is beyond the limit at which its owner wants to be told.",
+        next_step="Look at the portfolio's rows in allocation_risk; change what is held, or the limit.",
+        offenders="""
+            select portfolio_id, null, rule || ' ' || round(metric::numeric, 4) || ', limit '
+                   || round(fail_threshold::numeric, 4)
+            from build.allocation_risk where is_own_limit and verdict = 'fail' order by portfolio_id, rule""",
+    ),
+    Gate(
+        name="compiled_optimum_is_as_good",
+        stage="analytics",
+        reach="portfolio",
+        severity="error",
+        threshold="objective within 1e-6 of PyPortfolioOpt's, on a sample of each run",
+        description="What the compiled solver found is not worse than what PyPortfolioOpt finds.",
+        next_step="Report it with optimization_inputs of that portfolio; it keeps its last published rows.",
+        offenders="""
+            select portfolio_id, null, objective || ' ' || value || ', PyPortfolioOpt ' || reference
+            from intermediate.optimization_checks where not is_agreed order by portfolio_id""",
+    ),
+    Gate(
+        name="compiled_solver_is_sound",
+        stage="analytics",
+        reach="run",
+        severity="error",
+        threshold="1 portfolio of the sample",
+        description="The compiled solver is not worse than PyPortfolioOpt for more than one portfolio of the sample.",
+        next_step="Report it with optimization_inputs of those portfolios: others may be wrong too.",
+        offenders="""
+            select null, null, count(*) || ' of the sample are worse: ' || string_agg(portfolio_id, ', ')
+            from intermediate.optimization_checks where not is_agreed having count(*) > 1""",
+    ),
+    Gate(
         name="optimisation_succeeds",
         stage="analytics",
         reach="none",
@@ -308,5 +365,19 @@ MART_GATES: tuple[Gate, ...] = (
         offenders="""
             select portfolio_id, null, objective || ': ' || status || coalesce(', ' || fallback_reason, '')
             from build.optimization_runs where status <> 'optimal' order by portfolio_id""",
+    ),
+    Gate(
+        name="assets_do_not_move_as_one",
+        stage="analytics",
+        reach="none",
+        severity="warn",
+        threshold="average correlation 0.75, or 0.25 above that of 365 days",
+        description="What is held by all portfolios together is still diversified.",
+        next_step="Look at asset_correlations and at each portfolio's diversification_ratio in allocation_risk.",
+        offenders="""
+            select null, null, window_days || ' days: average correlation ' || round(average_correlation::numeric, 2)
+                   || ' of ' || assets || ' assets, ' || regime
+            from build.correlation_regimes
+            where breached and as_of = (select max(as_of) from build.correlation_regimes) order by window_days""",
     ),
 )

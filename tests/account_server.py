@@ -13,6 +13,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +52,9 @@ class AccountServer:
     alpaca_cash: str = "0"
     alpaca_positions: list[dict[str, Any]] = field(default_factory=list)
     alpaca_activities: list[dict[str, Any]] = field(default_factory=list)
+    alpaca_buying_power: str | None = None
+    # by client order id; a test fills them by changing status, filled_qty and filled_avg_price
+    alpaca_orders: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     page_limit: int = 1000
     closing: threading.Event = field(default_factory=threading.Event)
@@ -76,6 +80,9 @@ class AccountServer:
         for ending, faults in self.faults.items():
             if path.endswith(ending) and faults:
                 fault = faults[0] if faults[-1] == "*" else faults.pop(0)
+                if fault == "lost":  # taken, and the answer never comes
+                    self._take_order(body)
+                    fault = "hang"
                 if fault != "ok":
                     return await self._fault(fault, path)
         if problem := self._unsigned(request, body):
@@ -88,6 +95,9 @@ class AccountServer:
             return web.json_response(self._binance(path, query))
         if path.startswith("/0/"):
             return web.json_response({"error": [], "result": self._kraken(path, query)})
+        if path.startswith("/v2/orders"):
+            status, found = self._take_order(body) if request.method == "POST" else self._order(query)
+            return web.json_response(found, status=status)
         if path.startswith("/v2/"):
             return web.json_response(self._alpaca(path, query))
         return web.Response(status=404, text="no such path")
@@ -113,6 +123,8 @@ class AccountServer:
             return web.Response(status=451, text="Service unavailable from a restricted location")
         if fault == "500":
             return web.Response(status=500, text="oops")
+        if fault == "422":
+            return web.json_response({"code": 42210000, "message": f"unprocessable {KEY}"}, status=422)
         if fault == "nonce":
             if path.startswith("/0/"):
                 return web.json_response({"error": ["EAPI:Invalid nonce"]})
@@ -231,7 +243,8 @@ class AccountServer:
 
     def _alpaca(self, path: str, query: dict[str, str]) -> Any:
         if path == "/v2/account":
-            return {"id": "904837e3", "status": "ACTIVE", "currency": "USD", "cash": self.alpaca_cash}
+            account = {"id": "904837e3", "status": "ACTIVE", "currency": "USD", "cash": self.alpaca_cash}
+            return account | ({"buying_power": self.alpaca_buying_power} if self.alpaca_buying_power else {})
         if path == "/v2/positions":
             return self.alpaca_positions
         is_rising = query.get("direction", "desc") == "asc"
@@ -243,6 +256,20 @@ class AccountServer:
             token = query["page_token"]
             records = [r for r in records if (r["id"] > token if is_rising else r["id"] < token)]
         return records[: min(int(query.get("page_size", 100)), ALPACA_PAGE)]
+
+    def _order(self, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        order = self.alpaca_orders.get(query["client_order_id"])
+        return (200, order) if order else (404, {"code": 40410000, "message": f"order not found {KEY}"})
+
+    def _take_order(self, body: str) -> tuple[int, dict[str, Any]]:
+        """As docs.alpaca.markets, "Create an Order": an id is taken once."""
+        order = json.loads(body)
+        name = order["client_order_id"]
+        if name in self.alpaca_orders:
+            return 422, {"code": 40010001, "message": "client_order_id must be unique"}
+        taken = {"id": f"order-{len(self.alpaca_orders) + 1}", "status": "accepted", "filled_qty": "0"}
+        self.alpaca_orders[name] = order | taken | {"filled_avg_price": None}
+        return 200, self.alpaca_orders[name]
 
 
 @contextmanager

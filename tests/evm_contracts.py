@@ -1,6 +1,6 @@
 """Contracts for tests: what the demo's assembler makes, and functions that misbehave or log.
 
-Belongs here: hostile bodies of balanceOf, functions that log transfers. Must not be here: nodes, and what a reader
+Belongs here: hostile bodies of balanceOf, functions that log transfers, price feeds. Must not be here: nodes, and what a reader
 should make of an answer.
 """
 
@@ -25,6 +25,25 @@ RETURNS_2_MB = "2000000 PUSH0 RETURN"
 RETURNS_31_BYTES = "4 CALLDATALOAD SLOAD  PUSH0 MSTORE  31 PUSH0 RETURN"
 #: Success and no bytes, as an address without code.
 RETURNS_NOTHING = "STOP"
+
+# -- price feeds
+
+
+def feed(description: str, decimals: int, answer: int, updated: int) -> bytes:
+    """Runtime code of a Chainlink feed whose round 7 was answered at `updated`, seconds since 1970."""
+    text = description.encode()
+    words = {
+        "7284e416": (32, len(text), int.from_bytes(text.ljust(32, b"\0"))),
+        "313ce567": (decimals,),
+        "feaf968c": (7, answer, updated, updated, 7),
+    }
+    return contract({bytes.fromhex(selector): _returns_words(*values) for selector, values in words.items()})
+
+
+def _returns_words(*values: int) -> str:
+    stores = " ".join(f"{value} {32 * place} MSTORE" for place, value in enumerate(values))
+    return f"{stores} {32 * len(values)} PUSH0 RETURN"
+
 
 # -- bodies of functions that log
 

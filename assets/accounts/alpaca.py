@@ -57,7 +57,7 @@ async def read(reading: Reading, ask: Ask) -> None:
         held = [("", await _cash(ask))]
         for record in await _positions(ask):
             sign = -1 if record.get("side") == "short" else 1
-            held.append((_position_symbol(record), sign * abs(amount(record, "qty"))))
+            held.append((position_symbol(record), sign * abs(amount(record, "qty"))))
         reading.balances(held, lambda symbol: _instrument(reading, symbol) if symbol else _USD)
 
     await reading.stream("balances", balances())
@@ -75,7 +75,8 @@ async def _positions(ask: Ask) -> list[Record]:
     return [record for _, record in identified(listed(await ask("/positions", {})), "symbol")]
 
 
-def _position_symbol(record: Record) -> str:
+def position_symbol(record: Record) -> str:
+    """The symbol that trades of a position have."""
     symbol = text(record, "symbol")
     return _coin_pair(symbol) if record.get("asset_class") == "crypto" else symbol
 

@@ -63,3 +63,7 @@ class Codes(ReviewedSymbols):
             raise RefusedRecord(
                 ticker, "no ticker of a share or fund", "enter what it was in transactions/*.csv by hand"
             ) from None
+
+    def symbol_of(self, instrument_id: str) -> str | None:
+        """The code that instruments.csv declares for an instrument; the first by name where there are several."""
+        return min((code for code, own in self._mapping.items() if own == instrument_id), default=None)

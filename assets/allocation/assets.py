@@ -12,6 +12,8 @@ from assets.warehouse.database import Connection
 
 _DESCRIPTIONS = {
     "optimization_runs": "One row per optimisation: what was asked, what came out, how it was proven.",
+    "optimization_inputs": "What the optimisations were made from, one row a version.",
+    "optimization_checks": "Answers of the compiled solver that PyPortfolioOpt was asked for again.",
     "target_weights": "Target weights with the bounds that they had to keep.",
     "efficient_frontier": "Points of the efficient frontier under the policy's constraints.",
     "rebalancing_suggestions": "Trades towards the targets where the drift leaves the band.",
@@ -31,6 +33,13 @@ _DESCRIPTIONS = {
                 keys.dbt_model("intermediate", "int_splits"),
                 keys.registry("policies"),
                 keys.registry("targets"),
+                # costs and taxes of suggestions
+                keys.dbt_model("intermediate", "int_instruments"),
+                keys.market("raw", "bars"),
+                keys.ledger("lots"),
+                keys.registry("portfolios"),
+                keys.registry("accounts"),
+                keys.registry("instruments"),
             ],
             group_name=keys.ALLOCATION,
             description=_DESCRIPTIONS[table],
@@ -42,7 +51,7 @@ _DESCRIPTIONS = {
     required_resource_keys={"warehouse", "progress"},
 )
 def optimisation(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-    """PyPortfolioOpt on each policy's universe; each result is proven before it counts."""
+    """Weights for each policy's universe, compiled or by PyPortfolioOpt; each result is proven before it counts."""
     warehouse = context.resources.warehouse
     with warehouse.connect() as conn:
         summary = run_optimisation(conn, warehouse.as_of_date(conn), context.run.run_id)

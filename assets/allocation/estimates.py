@@ -1,26 +1,22 @@
 """From price series to what an optimiser needs: aligned returns, expected returns and a covariance, by label.
 
-Belongs here: which series may be used at all and why not, alignment, the estimators of PyPortfolioOpt 1.6.0, and the
-health of the covariance. Must not be here: SQL, solvers, limits on weights.
+Belongs here: which series may be used at all and why not, alignment, the health of the covariance. Must not be here:
+SQL, solvers, limits on weights, the estimators' formulas (population.moments), what many portfolios share (inputs).
 
 PyPortfolioOpt matches means and covariances by position and its shrinkage estimators fill a missing return with 0, so
 that an asset without data looks riskless: every array here is in one order, that of the sorted labels, and a series
 with a hole in the rows used never gets this far.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assets.allocation.model import EstimationError, FloatArray
-
-if TYPE_CHECKING:
-    import pandas as pd
+from assets.allocation.population import moments
 
 DateArray = NDArray[np.datetime64]
 
@@ -115,24 +111,25 @@ def align_returns(series: Sequence[PriceSeries], as_of_date: date, lookback_days
     """
     start = np.datetime64(as_of_date - timedelta(days=lookback_days), "D")
     end = np.datetime64(as_of_date, "D")
-    windows = {item.label: _in_window(item, start, end) for item in sorted(series, key=lambda item: item.label)}
+    windows = {item.label: in_window(item, start, end) for item in sorted(series, key=lambda item: item.label)}
     if len(windows) != len(series):
         raise ValueError("align_returns: each label once")
     first = min((item.dates[0] for item in windows.values() if len(item.dates)), default=end)
     exclusions = []
     kept = []
     for item in windows.values():
-        exclusion = _exclusion(item, first, end)
+        exclusion = exclusion_of(item, first, end)
         if exclusion is None:
             kept.append(item)
         else:
             exclusions.append(exclusion)
     if not kept:
-        raise EstimationError(f"no instrument has a usable price history: {_listed(exclusions)}")
-    return _joined(kept, tuple(exclusions), lookback_days)
+        raise nothing_usable(exclusions)
+    return join(kept, tuple(exclusions), lookback_days)
 
 
-def _in_window(series: PriceSeries, start: np.datetime64, end: np.datetime64) -> PriceSeries:
+def in_window(series: PriceSeries, start: np.datetime64, end: np.datetime64) -> PriceSeries:
+    """The part of a series from `start` to `end`, without what is no price."""
     inside = (series.dates >= start) & (series.dates <= end) & np.isfinite(series.quote_prices)
     inside &= series.quote_prices > 0
     return PriceSeries(
@@ -145,7 +142,8 @@ def _in_window(series: PriceSeries, start: np.datetime64, end: np.datetime64) ->
     )
 
 
-def _exclusion(series: PriceSeries, first: np.datetime64, end: np.datetime64) -> Exclusion | None:
+def exclusion_of(series: PriceSeries, first: np.datetime64, end: np.datetime64) -> Exclusion | None:
+    """Why a series in its window cannot be used beside others of which the longest begins at `first`; None: it can."""
     if not len(series.dates):
         return Exclusion(series.label, "no_history", "no price in the window")
     if not np.isfinite(series.prices).any():
@@ -181,50 +179,81 @@ def _days(span: np.timedelta64) -> int:
     return int(span / np.timedelta64(1, "D"))
 
 
-def _joined(kept: list[PriceSeries], exclusions: tuple[Exclusion, ...], lookback_days: int) -> AlignedReturns:
-    import pandas as pd
+def join(kept: Sequence[PriceSeries], exclusions: tuple[Exclusion, ...], lookback_days: int) -> AlignedReturns:
+    """Returns of usable series on the days on which all of them have a price.
 
-    columns = {item.label: pd.Series(item.prices, index=pd.DatetimeIndex(item.dates)) for item in kept}
-    prices = pd.DataFrame(columns).dropna(how="any")
-    if len(prices) < MIN_RETURNS + 1:
+    Args:
+        kept: at least one, sorted by label.
+        exclusions: what was left out before, handed on.
+        lookback_days: for the message.
+
+    Raises:
+        EstimationError: too few days are common to all of them.
+    """
+    days = _observed(kept[0])
+    for item in kept[1:]:
+        own = _observed(item)
+        if not np.array_equal(own, days):
+            days = np.intersect1d(days, own, assume_unique=True)
+    if len(days) < MIN_RETURNS + 1:
         raise EstimationError(
-            f"only {len(prices)} days in {lookback_days} have a price of each of {len(kept)} instruments, "
+            f"only {len(days)} days in {lookback_days} have a price of each of {len(kept)} instruments, "
             f"at least {MIN_RETURNS + 1}: lengthen lookback_days or take out what trades on other days"
         )
-    values = prices.to_numpy(dtype=np.float64)
+    prices = np.column_stack([item.prices[np.searchsorted(item.dates, days)] for item in kept])
     is_daily = all(item.annualization_days > BUSINESS_DAYS_PER_YEAR for item in kept)
     return AlignedReturns(
-        labels=tuple(str(label) for label in prices.columns),
-        dates=prices.index.to_numpy().astype("datetime64[D]")[1:],
-        returns=np.asarray(values[1:] / values[:-1] - 1.0, dtype=np.float64),
+        labels=tuple(item.label for item in kept),
+        dates=days[1:],
+        returns=np.asarray(prices[1:] / prices[:-1] - 1.0, dtype=np.float64),
         frequency=DAYS_PER_YEAR if is_daily else BUSINESS_DAYS_PER_YEAR,
         exclusions=exclusions,
     )
 
 
-def estimate(aligned: AlignedReturns, expected_returns: str, covariance: str, risk_free_rate: float = 0.0) -> Estimates:
-    """Annualised estimates of aligned returns, by the estimators of PyPortfolioOpt 1.6.0.
+def _observed(series: PriceSeries) -> DateArray:
+    return series.dates[np.isfinite(series.prices)]
 
-    `mean` is `mean_historical_return` (geometric), `ema` its exponentially weighted sister (span 500), `capm` uses the
-    equally weighted universe as its market. `sample`, `exponential` (span 180), `ledoit_wolf` (constant variance) and
-    `oas` are the covariances. A covariance that is not positive semidefinite is repaired by cutting its negative
-    eigenvalues to 0, and `is_repaired` tells.
+
+def estimate(aligned: AlignedReturns, expected_returns: str, covariance: str, risk_free_rate: float = 0.0) -> Estimates:
+    """Annualised estimates of aligned returns, by the estimators of PyPortfolioOpt 1.6.0 (population.moments).
+
+    A covariance that is not positive semidefinite is repaired by cutting its negative eigenvalues to 0, and
+    `is_repaired` tells.
 
     Raises:
         EstimationError: an estimate is not finite, or an instrument has no variance.
     """
-    import pandas as pd
+    by_asset = np.ascontiguousarray(aligned.returns.T)
+    members = np.arange(len(by_asset))
+    means = moments.expected_returns(by_asset, expected_returns, aligned.frequency, risk_free_rate)
+    found = moments.covariances(by_asset, covariance)
+    kept, added = moments.shrink_population(found, np.array([0, len(members)]), members)
+    matrix = (kept[0] * found.matrix + added[0] * np.eye(len(members))) * aligned.frequency
+    return estimate_of(aligned, means, matrix)
 
-    returns = pd.DataFrame(aligned.returns, columns=list(aligned.labels))
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        means = _expected_returns(returns, expected_returns, aligned.frequency, risk_free_rate)
-        matrix = _covariance(returns, covariance, aligned.frequency)
-    is_repaired = any("semidefinite" in str(warning.message) for warning in caught)
-    labels = list(aligned.labels)
-    mu = np.asarray(means.reindex(labels), dtype=np.float64)
-    sigma = np.asarray(matrix.reindex(index=labels, columns=labels), dtype=np.float64)
-    return make_estimates(aligned.labels, mu, sigma, aligned.returns, aligned.frequency, is_repaired)
+
+def estimate_of(aligned: AlignedReturns, expected_returns: FloatArray, covariance: FloatArray) -> Estimates:
+    """Estimates from what was made elsewhere, the covariance repaired where it is not positive semidefinite.
+
+    Raises:
+        EstimationError: an estimate is not finite, or an instrument has no variance.
+    """
+    is_repaired = False
+    if np.isfinite(covariance).all() and not _is_positive_semidefinite(covariance):
+        values, vectors = np.linalg.eigh(covariance)
+        covariance = (vectors * np.maximum(values, 0.0)) @ vectors.T
+        is_repaired = True
+    return make_estimates(aligned.labels, expected_returns, covariance, aligned.returns, aligned.frequency, is_repaired)
+
+
+def _is_positive_semidefinite(matrix: FloatArray) -> bool:
+    """As PyPortfolioOpt asks: with 1e-16 added to its diagonal it has a Cholesky factor."""
+    try:
+        np.linalg.cholesky(matrix + 1e-16 * np.eye(len(matrix)))
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def make_estimates(
@@ -267,43 +296,9 @@ def make_estimates(
     )
 
 
-def _expected_returns(
-    returns: "pd.DataFrame", method: str, frequency: int, risk_free_rate: float
-) -> "pd.Series[float]":
-    from pypfopt import expected_returns as estimators
-
-    options: dict[str, Any] = {"returns_data": True, "compounding": True, "frequency": frequency}
-    result: pd.Series[float]
-    if method == "mean":
-        result = estimators.mean_historical_return(returns, **options)
-    elif method == "ema":
-        result = estimators.ema_historical_return(returns, **options)
-    elif method == "capm":
-        result = estimators.capm_return(returns, risk_free_rate=risk_free_rate, **options)
-    else:
-        raise ValueError(f"expected_returns {method!r}: mean, ema or capm")
-    return result
-
-
-def _covariance(returns: "pd.DataFrame", method: str, frequency: int) -> "pd.DataFrame":
-    from pypfopt import risk_models
-
-    result: pd.DataFrame
-    if method == "sample":
-        result = risk_models.sample_cov(returns, returns_data=True, frequency=frequency)
-    elif method == "exponential":
-        result = risk_models.exp_cov(returns, returns_data=True, frequency=frequency)
-    elif method == "ledoit_wolf":
-        result = risk_models.CovarianceShrinkage(returns, returns_data=True, frequency=frequency).ledoit_wolf()
-    elif method == "oas":
-        shrinkage = risk_models.CovarianceShrinkage(returns, returns_data=True, frequency=frequency)
-        result = shrinkage.oracle_approximating()
-    else:
-        raise ValueError(f"covariance {method!r}: sample, exponential, ledoit_wolf or oas")
-    return result
-
-
-def _listed(exclusions: Sequence[Exclusion]) -> str:
+def nothing_usable(exclusions: Sequence[Exclusion]) -> EstimationError:
+    """The error of a universe of which nothing is left, with the first reasons."""
     shown = "; ".join(str(exclusion) for exclusion in exclusions[:5])
     rest = len(exclusions) - 5
-    return shown + (f" and {rest} more" if rest > 0 else "") if shown else "the universe is empty"
+    listed = shown + (f" and {rest} more" if rest > 0 else "") if shown else "the universe is empty"
+    return EstimationError(f"no instrument has a usable price history: {listed}")

@@ -1,107 +1,110 @@
 """The efficient frontier: least volatility for each return, under the same limits as the target weights.
 
-Belongs here: its points. Must not be here: SQL, pictures, the choice of one of the points.
+Belongs here: its points for one portfolio, and the highest return under group limits. Must not be here: SQL, pictures,
+the choice of one of the points, the frontiers of many portfolios at once (population.frontier).
 """
 
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assets.allocation.estimates import Estimates
-from assets.allocation.model import AllocationError, Constraints, FloatArray, UnsolvedError
-from assets.allocation.objectives import CONE_SOLVERS, frontier_model, settle
-from assets.allocation.optimiser import figures
-from assets.allocation.verify import problems, require_feasible
+from assets.allocation.model import Constraints, FloatArray, UnsolvedError
+from assets.allocation.population.frontier import trace_frontiers
+from assets.allocation.population.optimum import GroupLimits
+from assets.allocation.verify import require_feasible
 
 POINTS = 20
-# Below this span of returns the frontier is one point.
-SMALLEST_SPAN = 1e-9
 
 
 @dataclass(frozen=True)
-class FrontierPoint:
-    """One point: `point` from 1 by rising return, return and volatility a year, `sharpe_ratio` None where undefined."""
+class Frontier:
+    """The points that have a proof, by rising return, and the numbers of those that have none.
 
-    point: int
-    expected_return: float
-    volatility: float
-    sharpe_ratio: float | None
+    `numbers` (k,) from 1; `expected_return` and `volatility` (k,) a year; `weights` (n, k).
+    """
+
+    numbers: NDArray[np.int64]
+    expected_return: FloatArray
+    volatility: FloatArray
     weights: FloatArray
+    missed: tuple[int, ...] = ()
+
+    @property
+    def note(self) -> str | None:
+        """What to say of missed points; None: there are none."""
+        if not self.missed:
+            return None
+        return f"frontier: no proven optimum for points {', '.join(map(str, self.missed))}"
+
+    def sharpe_ratios(self, risk_free_rate: float) -> FloatArray:
+        """(k,), NaN where the volatility is 0."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = (self.expected_return - risk_free_rate) / self.volatility
+        return np.asarray(np.where(self.volatility > 0, found, np.nan))
 
 
-def efficient_frontier(
-    estimates: Estimates, constraints: Constraints, risk_free_rate: float = 0.0, points: int = POINTS
-) -> tuple[FrontierPoint, ...]:
+def efficient_frontier(estimates: Estimates, constraints: Constraints, points: int = POINTS) -> Frontier:
     """Points of equal steps in return, from the least volatile portfolio to the one of highest return.
 
-    min_assets is not asked of the points (it is no convex limit). A point whose weights do not keep the limits is left
-    out, so fewer than `points` may come back, and none where nothing could be solved.
+    min_assets is not asked of the points (it is no convex limit).
 
     Args:
         estimates: in the label order of `constraints`.
         constraints: limits on the weights.
-        risk_free_rate: a year, fraction.
         points: how many.
 
     Raises:
         InfeasibleError: no weights keep the limits.
     """
-    limits = replace(constraints, min_assets=1)
-    require_feasible(limits)
-    for solver in CONE_SOLVERS:
-        try:
-            return _frontier(estimates, limits, risk_free_rate, points, solver)
-        except AllocationError:
-            continue
-    return ()
+    require_feasible(replace(constraints, min_assets=1))
+    size = len(estimates.labels)
+    found = trace_frontiers(
+        estimates.covariance,
+        estimates.expected_returns,
+        np.array([0, size]),
+        np.arange(size),
+        points,
+        highest=np.array([highest_return(estimates.expected_returns, constraints)]),
+        lower=constraints.lower,
+        upper=constraints.upper,
+        groups=group_limits(constraints),
+    )
+    return frontier_of(found.expected_return[0], found.volatility[0], found.weights, int(found.counts[0]))
 
 
-def _frontier(
-    estimates: Estimates, constraints: Constraints, risk_free_rate: float, points: int, solver: str
-) -> tuple[FrontierPoint, ...]:
-    least = _least_volatile(estimates, constraints, solver)
-    highest = highest_return(estimates, constraints)
-    lowest = float(least @ estimates.expected_returns)
-    span = highest - lowest
-    found = [least]
-    if span > SMALLEST_SPAN:
-        model = frontier_model(estimates, constraints, solver)
-        # the last target a hair below the highest return, which rounding could put out of reach
-        targets = lowest + span * np.linspace(0.0, 1.0 - 1e-7, points)[1:]
-        for target in targets:
-            weights = _at_return(model, float(target))
-            if weights is not None:
-                found.append(settle(weights, constraints))
-    proven = [weights for weights in found if not problems(weights, constraints)]
-    if not proven:
-        raise UnsolvedError(f"no point of the frontier by {solver} keeps the limits")
-    return tuple(_point(number, weights, estimates, risk_free_rate) for number, weights in enumerate(proven, start=1))
+def frontier_of(expected: FloatArray, volatility: FloatArray, weights: FloatArray, count: int) -> Frontier:
+    """The frontier of one portfolio.
+
+    Args:
+        expected: (points,) returns; NaN where a point has no proof.
+        volatility: (points,).
+        weights: (n, points).
+        count: points that were asked for; 0: not even the first has a proof.
+    """
+    numbers = np.arange(1, max(count, 1) + 1)
+    is_proven = np.isfinite(expected[: len(numbers)]) & (count > 0)
+    if is_proven.all():
+        return Frontier(numbers, expected[:count], volatility[:count], weights[:, :count])
+    kept = np.flatnonzero(is_proven)
+    return Frontier(
+        numbers[kept], expected[kept], volatility[kept], weights[:, kept], tuple(numbers[~is_proven].tolist())
+    )
 
 
-def _least_volatile(estimates: Estimates, constraints: Constraints, solver: str) -> FloatArray:
-    model = frontier_model(estimates, constraints, solver)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model.min_volatility()
-    except Exception as error:
-        raise UnsolvedError(f"min_volatility by {solver}: {error}") from error
-    return settle(np.asarray(model.weights, dtype=np.float64), constraints)
-
-
-def _at_return(model: object, target: float) -> FloatArray | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model.efficient_return(target)  # type: ignore[attr-defined]
-    # a point that a solver misses is left out, whatever it raised
-    except Exception:
+def group_limits(constraints: Constraints) -> GroupLimits | None:
+    """The group limits as the compiled solver reads them; None: there are none."""
+    if not constraints.groups:
         return None
-    return np.asarray(model.weights, dtype=np.float64)  # type: ignore[attr-defined]
+    return GroupLimits(
+        np.array([group.members for group in constraints.groups], dtype=np.float64),
+        np.array([group.minimum for group in constraints.groups]),
+        np.array([group.maximum for group in constraints.groups]),
+    )
 
 
-def highest_return(estimates: Estimates, constraints: Constraints) -> float:
+def highest_return(expected_returns: FloatArray, constraints: Constraints) -> float:
     """The highest expected return within the limits, by linear programming.
 
     Raises:
@@ -116,7 +119,7 @@ def highest_return(estimates: Estimates, constraints: Constraints) -> float:
         rows += [member, -member]
         bounds += [group.maximum, -group.minimum]
     result = linprog(
-        -estimates.expected_returns,
+        -expected_returns,
         A_ub=np.array(rows) if rows else None,
         b_ub=np.array(bounds) if rows else None,
         A_eq=np.ones((1, len(constraints.labels))),
@@ -127,8 +130,3 @@ def highest_return(estimates: Estimates, constraints: Constraints) -> float:
     if result.status != 0:
         raise UnsolvedError(f"highest return: {result.message}")
     return float(-result.fun)
-
-
-def _point(number: int, weights: FloatArray, estimates: Estimates, risk_free_rate: float) -> FrontierPoint:
-    at = figures(weights, estimates, risk_free_rate)
-    return FrontierPoint(number, at.expected_return, at.volatility, at.sharpe_ratio, weights)

@@ -15,7 +15,7 @@ import numpy as np
 
 from assets.allocation.estimates import PriceSeries
 from assets.allocation.model import DEFAULT_CONFIDENCE, AllocationPolicy, parse_group_limits, parse_views
-from assets.allocation.rebalancing import Holding, Quote
+from assets.rebalancing.model import Holding, Quote
 from assets.warehouse.database import Connection, has_relation
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
@@ -26,6 +26,7 @@ class PortfolioTask:
     """A portfolio to optimise (`policy`) or only to rebalance (`targets`); `base_currency` as in fiat:EUR."""
 
     portfolio_id: str
+    user_id: str
     base_currency: str
     is_cash_implicit: bool
     risk_free_rate: float | None
@@ -52,7 +53,10 @@ def read_tasks(connection: Connection, as_of_date: date) -> list[PortfolioTask]:
             policies.min_weight, policies.max_weight, policies.min_assets, policies.lookback_days,
             policies.expected_returns, policies.covariance, policies.group_limits, policies.rebalance_band,
             (select jsonb_object_agg(targets.instrument, targets.weight) from registry.targets
-             where targets.portfolio_id = portfolios.id)
+             where targets.portfolio_id = portfolios.id),
+            policies.min_holding, policies.max_assets, policies.max_turnover, policies.cost_spread,
+            policies.cost_impact, policies.selection,
+            portfolios.user_id
         from registry.portfolios
         inner join ops.run_scope on run_scope.portfolio_id = portfolios.id
         left join registry.policies on policies.portfolio_id = portfolios.id
@@ -84,10 +88,16 @@ def _task(row: Sequence[Any], rate: float | None) -> PortfolioTask:
             covariance=row[14],
             group_limits=parse_group_limits(row[15] or ()),
             rebalance_band=row[16],
+            min_holding=row[18],
+            max_assets=row[19],
+            max_turnover=row[20],
+            cost_spread=row[21],
+            cost_impact=row[22],
+            selection=row[23],
         )
     fixed = float(row[3]) if rate is None and row[3] and _NUMBER.fullmatch(row[3]) else rate
     targets = {} if policy is not None else {name: float(weight) for name, weight in (row[17] or {}).items()}
-    return PortfolioTask(row[0], row[1], row[2], fixed, policy, targets)
+    return PortfolioTask(row[0], row[24], row[1], row[2], fixed, policy, targets)
 
 
 def _risk_free_rates(connection: Connection, as_of_date: date, portfolio_ids: list[str]) -> dict[str, float]:
@@ -265,3 +275,29 @@ def read_previous_weights(connection: Connection, portfolio_ids: list[str]) -> d
     for portfolio_id, instrument_id, weight in rows:
         weights[portfolio_id][instrument_id] = float(weight)
     return weights
+
+
+def carry_inputs(connection: Connection) -> None:
+    """Add the published rows of optimization_inputs that published optimisations still name.
+
+    A run writes the inputs of its own portfolios; those of the others, and of one that a gate may yet hold, stay.
+    """
+    if not (
+        has_relation(connection, "history.optimization_inputs")
+        and has_relation(connection, "history.optimization_runs")
+    ):
+        return
+    connection.execute(
+        """
+        insert into intermediate.optimization_inputs
+        select published.inputs_version, published.base_currency, published.annualization_days, published.first_day,
+            published.last_day, published.expected_returns, published.covariance, published.instruments,
+            published.observations, published.condition_number, published.smallest_eigenvalue,
+            published.missing_share, published.is_repaired, published.excluded
+        from history.optimization_inputs as published
+        where published.published_to is null
+            and published.inputs_version in (
+                select inputs_version from history.optimization_runs where published_to is null)
+            and published.inputs_version not in (select inputs_version from intermediate.optimization_inputs)
+        """
+    )

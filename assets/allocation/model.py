@@ -16,8 +16,13 @@ BoolArray = NDArray[np.bool_]
 
 OBJECTIVES = (
     "max_sharpe", "min_volatility", "efficient_risk", "efficient_return", "hrp", "cvar", "cdar", "black_litterman",
+    "risk_parity", "herc", "max_diversification",
 )  # fmt: skip
 DEFAULT_CONFIDENCE = 0.95
+# A weight above this is a holding, where nothing else is asked.
+HOLDING_TOLERANCE = 1e-4
+# The least weight of the holdings that min_assets asks for.
+SMALLEST_HOLDING = 0.01
 # He and Litterman's default uncertainty of a view is Idzorek's confidence of one half.
 DEFAULT_VIEW_CONFIDENCE = 0.5
 # The buckets of marts.portfolio_allocation for instruments that have no such attribute.
@@ -62,7 +67,7 @@ class GroupLimit:
 
 @dataclass(frozen=True)
 class AllocationPolicy:
-    """How targets are computed; weights and rates are fractions, rates per year."""
+    """How targets are computed; weights, costs and rates are fractions, rates per year; None: no such limit or cost."""
 
     objective: str
     universe: tuple[str, ...] = ("held",)
@@ -77,6 +82,12 @@ class AllocationPolicy:
     covariance: str = "ledoit_wolf"
     group_limits: tuple[GroupLimit, ...] = ()
     rebalance_band: float = 0.05
+    min_holding: float | None = None
+    max_assets: int | None = None
+    max_turnover: float | None = None
+    cost_spread: float | None = None
+    cost_impact: float | None = None
+    selection: str = "exact"
 
     @property
     def is_held_universe(self) -> bool:
@@ -95,18 +106,48 @@ class GroupBound:
 
 
 @dataclass(frozen=True)
+class Turnover:
+    """Sales, as shares of the portfolio, add up to at most `limit`; `current` (n,) are the weights held now.
+
+    What `current` lacks to 1 is cash or sold anyway, and pays for purchases; what it has above 1 is debt, whose
+    repayment does not count.
+    """
+
+    current: FloatArray
+    limit: float
+
+    def sold(self, weights: FloatArray) -> float:
+        """Sales (fraction) on the way from `current` to `weights` (n,), debt repaid left out."""
+        debt = max(float(self.current.sum()) - 1.0, 0.0)
+        return max(float(np.maximum(self.current - weights, 0.0).sum()) - debt, 0.0)
+
+
+@dataclass(frozen=True)
 class Constraints:
-    """The polytope that weights live in: they sum to 1, lower <= w <= upper (n,), and each group keeps its bounds."""
+    """What weights must keep: they sum to 1, lower <= w <= upper (n,), and each group keeps its bounds.
+
+    A weight of at least `holding` is a holding; there are at least `min_assets` and, where that is given, at most
+    `max_assets` of them. With `has_gap` no weight lies between 0 and `holding`. `turnover` limits what is sold.
+    """
 
     labels: tuple[str, ...]
     lower: FloatArray
     upper: FloatArray
     groups: tuple[GroupBound, ...] = ()
     min_assets: int = 1
+    max_assets: int | None = None
+    holding: float = HOLDING_TOLERANCE
+    has_gap: bool = False
+    turnover: Turnover | None = None
 
-    def raised(self, lower: FloatArray) -> "Constraints":
-        """The same limits with other lower bounds."""
-        return replace(self, lower=lower)
+    @property
+    def counts_holdings(self) -> bool:
+        """Whether more is asked than a convex solver knows of: a number of holdings, or none that is too small."""
+        return self.min_assets > 1 or self.has_gap
+
+    def convex(self) -> "Constraints":
+        """The limits that a convex solver knows of."""
+        return replace(self, min_assets=1, max_assets=None, holding=HOLDING_TOLERANCE, has_gap=False)
 
 
 def make_constraints(
@@ -121,6 +162,7 @@ def make_constraints(
             `marts.portfolio_allocation` shows it in.
     """
     size = len(labels)
+    has_gap = policy.min_holding is not None or policy.max_assets is not None
     groups = tuple(
         GroupBound(
             f"{limit.by}={limit.group}",
@@ -136,7 +178,29 @@ def make_constraints(
         upper=np.full(size, policy.max_weight),
         groups=groups,
         min_assets=policy.min_assets,
+        max_assets=policy.max_assets,
+        holding=_holding(policy),
+        has_gap=has_gap and policy.min_weight == 0,
     )
+
+
+def with_turnover(
+    constraints: Constraints, policy: AllocationPolicy, current: Mapping[str, float] | None
+) -> Constraints:
+    """The limits with the policy's turnover, given the weights held now; one that is not among them is 0."""
+    if policy.max_turnover is None:
+        return constraints
+    held = np.array([(current or {}).get(label, 0.0) for label in constraints.labels], dtype=np.float64)
+    return replace(constraints, turnover=Turnover(held, policy.max_turnover))
+
+
+def _holding(policy: AllocationPolicy) -> float:
+    """The least weight of a holding: min_holding, else 1 % (or half of 1 / k if that is less) where k are asked for."""
+    if policy.min_holding is not None:
+        return policy.min_holding
+    if policy.min_assets > 1 and policy.min_weight == 0:
+        return max(min(SMALLEST_HOLDING, 0.5 / policy.min_assets, policy.max_weight), 2 * HOLDING_TOLERANCE)
+    return HOLDING_TOLERANCE
 
 
 def _bucket(attributes: Mapping[str, str | None], by: str) -> str:

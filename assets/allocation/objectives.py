@@ -3,9 +3,9 @@
 Belongs here: how each objective is put to PyPortfolioOpt, and the gradient that proves it. Must not be here: what
 happens when one fails (optimiser), SQL, estimates from prices.
 
-HRP knows no limits: where its weights break one, they are projected on the limits (least squares), so the result is
-the nearest admissible portfolio. Black-Litterman takes the policy's expected returns as its prior, blends the views in
-(Idzorek's confidences; 0.5 is He and Litterman's default) and maximises the Sharpe ratio of the posterior.
+HRP and HERC know no limits: where their weights break one, they are projected on the limits (least squares), so the
+result is the nearest admissible portfolio. Maximum diversification is the largest Sharpe ratio where every instrument
+earns its own volatility (Choueifaty and Coignard 2008); Black-Litterman's is that of its posterior (black_litterman).
 """
 
 import warnings
@@ -15,10 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from assets.allocation.estimates import Estimates, make_estimates
-from assets.allocation.model import AllocationPolicy, Constraints, FloatArray, UnsolvedError, View
+from assets.allocation.costs import TradingCosts, best_after_costs
+from assets.allocation.estimates import Estimates
+from assets.allocation.hierarchical import herc_weights, hrp_weights
+from assets.allocation.model import AllocationPolicy, Constraints, FloatArray, UnsolvedError
+from assets.allocation.risk_parity import parity_gradient, risk_parity
 from assets.allocation.verify import ACTIVE_TOLERANCE
 
+# They give a weight to every instrument, by a rule instead of an optimum over some of them.
+HOLDS_ALL = ("hrp", "herc", "risk_parity")
+# Their return can bear trading costs.
+AFTER_COSTS = ("max_sharpe", "black_litterman", "efficient_risk", "efficient_return")
 # In this order: Clarabel is the precise one; where it stops short of a proof, SCS goes on.
 CONE_SOLVERS = ("CLARABEL", "SCS")
 LINEAR_SOLVERS = ("CLARABEL", "HIGHS")
@@ -27,7 +34,6 @@ SOLVER_OPTIONS: dict[str, dict[str, Any]] = {
     "CLARABEL": {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-10},
     "SCS": {"eps": 1e-9, "max_iters": 50_000},
 }
-TAU = 0.05
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,8 @@ class Candidate:
     """Weights (n,) that a solver gave, not yet proven.
 
     `gradient` (n,) of what was minimised, `active_gradients` of the objective's own limit and the `scale` of the
-    gradient are for the KKT residual; None for objectives without one (hrp; cvar and cdar, whose minimum has kinks).
+    gradient are for the KKT residual, `kinks` (n,) half the jump of the gradient where it has one; None for objectives
+    without one (hrp, herc; cvar and cdar, whose minimum is all kinks).
     """
 
     weights: FloatArray
@@ -43,6 +50,7 @@ class Candidate:
     gradient: FloatArray | None = None
     active_gradients: tuple[FloatArray, ...] = ()
     scale: float | None = None
+    kinks: FloatArray | None = None
 
 
 def solvers_of(objective: str) -> Sequence[str]:
@@ -51,9 +59,14 @@ def solvers_of(objective: str) -> Sequence[str]:
 
 
 def solve(
-    policy: AllocationPolicy, estimates: Estimates, constraints: Constraints, risk_free_rate: float, solver: str
+    policy: AllocationPolicy,
+    estimates: Estimates,
+    constraints: Constraints,
+    risk_free_rate: float,
+    solver: str,
+    costs: TradingCosts | None = None,
 ) -> Candidate:
-    """Solve the policy's objective once, with one solver; min_assets is not looked at.
+    """Solve the policy's objective once, with one solver, under bounds and groups alone.
 
     Raises:
         UnsolvedError: the objective has no solution under these limits, or the solver found none.
@@ -64,10 +77,17 @@ def solve(
         "min_volatility": lambda: _min_volatility(estimates, constraints, solver),
         "efficient_risk": lambda: _efficient_risk(estimates, constraints, _target(policy), solver),
         "efficient_return": lambda: _efficient_return(estimates, constraints, _target(policy), solver),
-        "hrp": lambda: _hrp(estimates, constraints, solver),
+        "max_diversification": lambda: _max_sharpe(with_own_volatility(estimates), constraints, 0.0, solver),
+        "risk_parity": lambda: _risk_parity(estimates, constraints, solver),
+        "hrp": lambda: _admissible(hrp_weights(estimates.covariance), constraints, "HRP", solver),
+        "herc": lambda: _admissible(herc_weights(estimates.covariance), constraints, "HERC", solver),
         "cvar": lambda: _tail(estimates, constraints, policy.confidence, solver, "cvar"),
         "cdar": lambda: _tail(estimates, constraints, policy.confidence, solver, "cdar"),
     }
+    if costs is not None and policy.objective in AFTER_COSTS:
+        objectives[policy.objective] = lambda: _after_costs(
+            policy, estimates, constraints, risk_free_rate, solver, costs
+        )
     if policy.objective not in objectives:
         raise UnsolvedError(f"objective {policy.objective!r} is not available")
     try:
@@ -101,52 +121,6 @@ def settle(weights: FloatArray, constraints: Constraints) -> FloatArray:
     return settled
 
 
-def with_views(estimates: Estimates, views: Sequence[View]) -> tuple[Estimates, tuple[str, ...]]:
-    """Black-Litterman's posterior estimates, and why a view was left out, if any was.
-
-    The prior is the policy's expected returns. A view on an instrument that is not among the labels is left out.
-
-    Raises:
-        UnsolvedError: no view is left.
-    """
-    from pypfopt import BlackLittermanModel
-
-    position = {label: i for i, label in enumerate(estimates.labels)}
-    picks, expected, confidences, left_out = [], [], [], []
-    for view in views:
-        missing = [name for name in (view.instrument, view.over) if name is not None and name not in position]
-        if missing:
-            left_out.append(f"view on {view.instrument} left out: {', '.join(missing)} not in the universe")
-            continue
-        pick = np.zeros(len(position))
-        pick[position[view.instrument]] = 1.0
-        if view.over is not None:
-            pick[position[view.over]] = -1.0
-        picks.append(pick)
-        expected.append(view.expected_return)
-        confidences.append(view.confidence)
-    if not picks:
-        raise UnsolvedError("; ".join(left_out) or "black_litterman without a view")
-    model = BlackLittermanModel(
-        estimates.covariance,
-        pi=estimates.expected_returns,
-        P=np.array(picks),
-        Q=np.array(expected),
-        omega="idzorek",
-        view_confidences=np.array(confidences).reshape(-1, 1),
-        tau=TAU,
-    )
-    posterior = make_estimates(
-        estimates.labels,
-        model.bl_returns().to_numpy(dtype=np.float64),
-        model.bl_cov().to_numpy(dtype=np.float64),
-        estimates.returns,
-        estimates.frequency,
-        estimates.is_repaired,
-    )
-    return posterior, tuple(left_out)
-
-
 def frontier_model(estimates: Estimates, constraints: Constraints, solver: str) -> Any:
     """A PyPortfolioOpt EfficientFrontier with these limits."""
     from pypfopt import EfficientFrontier
@@ -160,6 +134,11 @@ def frontier_model(estimates: Estimates, constraints: Constraints, solver: str) 
     )
     _add_groups(model, constraints)
     return model
+
+
+def with_own_volatility(estimates: Estimates) -> Estimates:
+    """The estimates with each instrument's volatility as its return: the Sharpe ratio is the diversification ratio."""
+    return replace(estimates, expected_returns=np.sqrt(np.diag(estimates.covariance)))
 
 
 def project(target: FloatArray, constraints: Constraints, solver: str) -> FloatArray:
@@ -263,21 +242,50 @@ def _efficient_return(estimates: Estimates, constraints: Constraints, target: fl
     return Candidate(weights, solver, gradient, (-estimates.expected_returns,) if is_active else ())
 
 
-def _hrp(estimates: Estimates, constraints: Constraints, solver: str) -> Candidate:
-    import pandas as pd
-    from pypfopt import HRPOpt
+def _after_costs(
+    policy: AllocationPolicy,
+    estimates: Estimates,
+    constraints: Constraints,
+    risk_free_rate: float,
+    solver: str,
+    costs: TradingCosts,
+) -> Candidate:
+    is_ratio = policy.objective in ("max_sharpe", "black_litterman")
+    name, parameter = ("max_sharpe", risk_free_rate) if is_ratio else (policy.objective, _target(policy))
+    raw = best_after_costs(name, estimates, constraints, costs, parameter, solver, SOLVER_OPTIONS.get(solver, {}))
+    weights = settle(raw, constraints)
+    slope, kinks = costs.gradient(weights)
+    net = float(weights @ estimates.expected_returns) - costs.of(weights)
+    volatility = float(np.sqrt(weights @ estimates.covariance @ weights))
+    if is_ratio:
+        if not net > risk_free_rate:
+            raise UnsolvedError("within the limits no portfolio earns more than the risk-free rate after trading costs")
+        reward = (estimates.expected_returns - risk_free_rate - slope) / volatility
+        risk = (net - risk_free_rate) * (estimates.covariance @ weights) / volatility**3
+        return Candidate(weights, solver, risk - reward, scale=float(np.linalg.norm(reward)), kinks=kinks / volatility)
+    marginal = _volatility_gradient(weights, estimates.covariance)
+    if name == "efficient_return" and net > parameter + ACTIVE_TOLERANCE:
+        return Candidate(weights, solver, marginal)  # the target does not bind: no cost is in play
+    is_active = name == "efficient_return" or volatility >= parameter * (1 - ACTIVE_TOLERANCE)
+    # the least risk for a return is the best return for that risk, whose conditions bound the kinks
+    gradient = slope - estimates.expected_returns
+    return Candidate(weights, solver, gradient, (marginal,) if is_active else (), kinks=kinks)
 
-    labels = list(estimates.labels)
-    if len(labels) == 1:
-        raw = np.ones(1)  # there is nothing to cluster
-    else:
-        found = HRPOpt(cov_matrix=pd.DataFrame(estimates.covariance, index=labels, columns=labels)).optimize()
-        raw = np.array([found[label] for label in labels], dtype=np.float64)
+
+def _risk_parity(estimates: Estimates, constraints: Constraints, solver: str) -> Candidate:
+    raw = risk_parity(estimates.covariance, constraints, solver, SOLVER_OPTIONS.get(solver, {}))
+    weights = settle(raw, constraints)
+    gradient, scale = parity_gradient(weights, estimates.covariance)
+    return Candidate(weights, solver, gradient, scale=scale)
+
+
+def _admissible(raw: FloatArray, constraints: Constraints, name: str, solver: str) -> Candidate:
+    """Weights (n,) of a method that knows no limits, or the nearest ones within them."""
     keeps_bounds = (raw >= constraints.lower).all() and (raw <= constraints.upper).all()
     keeps_groups = all(g.minimum <= raw[g.members].sum() <= g.maximum for g in constraints.groups)
     if keeps_bounds and keeps_groups:
-        return Candidate(raw / raw.sum(), "HRP")
-    return Candidate(project(raw, constraints, solver), f"HRP+{solver}")
+        return Candidate(raw, name)
+    return Candidate(project(raw, constraints, solver), f"{name}+{solver}")
 
 
 def _tail(estimates: Estimates, constraints: Constraints, confidence: float, solver: str, kind: str) -> Candidate:

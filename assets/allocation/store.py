@@ -1,21 +1,23 @@
 """The optimisation of a run: reads what the scope needs, optimises and rebalances each portfolio, writes the results.
 
-Belongs here: the order of the work and the rows of optimization_runs, target_weights, efficient_frontier and
-rebalancing_suggestions. Must not be here: numerics, SELECT statements (loading).
+Belongs here: the order of the work. Must not be here: numerics, SELECT statements (loading), which column holds
+what (rows).
 """
 
-import hashlib
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from operator import attrgetter
 
-from assets.allocation.estimates import AlignedReturns, PriceSeries, align_returns, estimate
-from assets.allocation.frontier import FrontierPoint, efficient_frontier
+from assets.allocation.answers import Answer, Job
+from assets.allocation.engine import answer, sample_of
+from assets.allocation.estimates import PriceSeries
+from assets.allocation.inputs import Histories
 from assets.allocation.loading import (
     Instrument,
     PortfolioTask,
+    carry_inputs,
     read_holdings,
     read_instruments,
     read_previous_weights,
@@ -23,35 +25,31 @@ from assets.allocation.loading import (
     read_quotes,
     read_tasks,
 )
-from assets.allocation.model import AllocationError, AllocationPolicy, make_constraints
-from assets.allocation.optimiser import Figures, Outcome, optimise
-from assets.allocation.rebalancing import CASH_PREFIX, Holding, Quote, suggest
-from assets.allocation.verify import binding
-from assets.warehouse.database import Connection, copy_rows
+from assets.allocation.model import AllocationPolicy
+from assets.allocation.optimiser import Outcome
+from assets.allocation.rows import (
+    TABLES,
+    Answered,
+    Row,
+    check_rows,
+    frontier_frame,
+    input_rows,
+    notes,
+    run_rows,
+    weight_frame,
+)
+from assets.rebalancing.loading import TradingInputs, read_trading_inputs
+from assets.rebalancing.model import CASH_PREFIX, Holding, Quote
+from assets.rebalancing.rebalance import LOOKBACK_DAYS, rebalance
+from assets.warehouse.database import Connection, copy_frame, copy_rows
 
 Progress = Callable[[str], None]
-Row = tuple[object, ...]
 
-TABLES: Mapping[str, tuple[str, ...]] = {
-    "optimization_runs": (
-        "run_id", "portfolio_id", "objective", "status", "solver", "fallback_reason", "kkt_residual",
-        "expected_return", "volatility", "sharpe_ratio", "sharpe_low", "sharpe_high", "inputs_version",
-        "observations", "duration_ms", "condition_number", "smallest_eigenvalue", "notes",
-    ),
-    "target_weights": (
-        "run_id", "portfolio_id", "instrument_id", "weight", "previous_weight", "lower", "upper", "is_binding",
-    ),
-    "efficient_frontier": ("run_id", "portfolio_id", "point", "expected_return", "volatility", "sharpe_ratio"),
-    "rebalancing_suggestions": (
-        "portfolio_id", "instrument_id", "action", "quantity", "value_usd", "current_weight", "target_weight",
-        "estimated_cost_usd", "reason",
-    ),
-}  # fmt: skip
 DEFAULT_BAND = 0.05
-# Portfolios read at once: bounds the memory of price histories.
-CHUNK = 200
-# Above this a covariance is all but singular: weights hang on its last digits.
-ILL_CONDITIONED = 1e10
+# Portfolios at once: bounds the memory of holdings and rows; the histories of a currency stay for all of them.
+CHUNK = 5_000
+_SUGGESTED = attrgetter(*TABLES["rebalancing_suggestions"][1:])
+NOTHING_TO_ALLOCATE = "nothing to allocate: the universe holds no asset but cash"
 
 
 @dataclass
@@ -59,7 +57,7 @@ class OptimisationSummary:
     """What was done: portfolios by status (optimal, fallback, failed, skipped), rows by table, and what to know."""
 
     statuses: dict[str, int] = field(default_factory=dict)
-    rows: dict[str, int] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TABLES, 0))
     notes: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -69,28 +67,37 @@ class OptimisationSummary:
         return f"{counts}; {self.rows.get('rebalancing_suggestions', 0)} rebalancing suggestions"
 
 
-@dataclass(frozen=True)
-class _Inputs:
-    """What one chunk of portfolios of one base currency shares."""
+class _Currency:
+    """What the portfolios of one base currency share: instruments and histories, read once each."""
 
-    as_of_date: date
-    run_id: str
+    def __init__(self, base_currency: str, as_of_date: date, lookback_days: int) -> None:
+        self.base_currency, self.as_of_date, self.lookback_days = base_currency, as_of_date, lookback_days
+        self.instruments: dict[str, Instrument] = {}
+        self.series: dict[str, PriceSeries] = {}
+        self._asked: set[str] = set()
+        self.histories = Histories(as_of_date, self.series)
+
+    def read(self, connection: Connection, names: set[str]) -> None:
+        """Make sure of the histories of `names`."""
+        new = names - self._asked
+        if not new:
+            return
+        self._asked |= new
+        found = read_instruments(connection, new)
+        self.instruments |= found
+        if found:
+            self.series |= read_price_series(connection, found, self.base_currency, self.as_of_date, self.lookback_days)
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """What one chunk of portfolios of one base currency reads."""
+
+    tasks: Sequence[PortfolioTask]
     holdings: Mapping[str, list[Holding]]
-    instruments: Mapping[str, Instrument]
-    series: Mapping[str, PriceSeries]
     quotes: Mapping[str, Quote]
-    previous: Mapping[str, Mapping[str, float]]
-
-
-@dataclass(frozen=True)
-class _Result:
-    """One portfolio's optimisation, its rows' worth."""
-
-    outcome: Outcome
-    frontier: tuple[FrontierPoint, ...] = ()
-    left_out: Mapping[str, str] = field(default_factory=dict)
-    aligned: AlignedReturns | None = None
-    duration_ms: int = 0
+    jobs: Sequence[Job]
+    trading: TradingInputs
 
 
 def run_optimisation(
@@ -98,8 +105,9 @@ def run_optimisation(
 ) -> OptimisationSummary:
     """Optimise and rebalance the scope's portfolios that no gate holds, in the caller's transaction.
 
-    The four tables in `intermediate` are emptied first. One portfolio that cannot be optimised is a row of status
-    failed or skipped with its reason, never an error. A rerun over the same data gives the same weights.
+    The tables in `intermediate` are emptied first. One portfolio that cannot be optimised is a row of status failed or
+    skipped with its reason, never an error. A rerun over the same data gives the same weights, and so does a run of
+    other portfolios beside them.
 
     Args:
         connection: the caller commits.
@@ -107,45 +115,75 @@ def run_optimisation(
         run_id: of the pipeline; an optimisation's own is `run_id:portfolio_id`.
         progress: told one line per chunk.
     """
-    rows: dict[str, list[Row]] = {table: [] for table in TABLES}
     summary = OptimisationSummary()
     tasks = read_tasks(connection, as_of_date)
-    for done, chunk in _chunks(tasks):
-        inputs = _read(connection, chunk, as_of_date, run_id)
-        for task in chunk:
-            _work(task, inputs, rows, summary)
+    sample = sample_of((task.portfolio_id, task.policy) for task in tasks if task.policy is not None)
+    connection.execute("truncate " + ", ".join(f"intermediate.{table}" for table in TABLES))
+    known: set[str] = set()
+    for done, shared, chosen in _chunks(tasks, as_of_date):
+        chunk = _read(connection, chosen, shared)
+        started = time.perf_counter()
+        answered = _answered(chunk, shared, sample)
+        # of all that were solved together, so one of them took its part
+        each_ms = round(1000 * (time.perf_counter() - started) / max(len(answered), 1))
+        written: dict[str, Iterable[Row]] = {
+            "optimization_runs": run_rows(answered, run_id, each_ms),
+            "optimization_inputs": input_rows(answered, shared.base_currency, known),
+            "optimization_checks": check_rows(answered),
+            "rebalancing_suggestions": _suggestions(chunk, shared, answered),
+        }
+        for table, rows in written.items():
+            summary.rows[table] += copy_rows(connection, f"intermediate.{table}", TABLES[table], rows)
+        # the two with many rows a portfolio
+        for table, frame in (
+            ("target_weights", weight_frame(answered, run_id)),
+            ("efficient_frontier", frontier_frame(answered, run_id)),
+        ):
+            summary.rows[table] += copy_frame(connection, f"intermediate.{table}", frame)
+        _summarise(answered, summary)
         if progress is not None:
             progress(f"{done} of {len(tasks)} portfolios optimised or rebalanced")
-    connection.execute("truncate " + ", ".join(f"intermediate.{table}" for table in TABLES))
-    for table, columns in TABLES.items():
-        summary.rows[table] = copy_rows(connection, f"intermediate.{table}", columns, rows[table])
+    carry_inputs(connection)
     return summary
 
 
-def _chunks(tasks: list[PortfolioTask]) -> Iterator[tuple[int, list[PortfolioTask]]]:
+def _chunks(tasks: list[PortfolioTask], as_of_date: date) -> Iterator[tuple[int, _Currency, list[PortfolioTask]]]:
     done = 0
     for currency in sorted({task.base_currency for task in tasks}):
         alike = [task for task in tasks if task.base_currency == currency]
+        lookback = max([LOOKBACK_DAYS, *(task.policy.lookback_days for task in alike if task.policy)])
+        shared = _Currency(currency, as_of_date, lookback)
         for start in range(0, len(alike), CHUNK):
-            chunk = alike[start : start + CHUNK]
-            done += len(chunk)
-            yield done, chunk
+            chosen = alike[start : start + CHUNK]
+            done += len(chosen)
+            yield done, shared, chosen
 
 
-def _read(connection: Connection, chunk: list[PortfolioTask], as_of_date: date, run_id: str) -> _Inputs:
-    currency = chunk[0].base_currency
-    ids = [task.portfolio_id for task in chunk]
+def _read(connection: Connection, tasks: list[PortfolioTask], shared: _Currency) -> _Chunk:
+    ids = [task.portfolio_id for task in tasks]
     holdings = read_holdings(connection, ids)
-    candidates = {
-        name for task in chunk if task.policy for name in _universe(task.policy, holdings.get(task.portfolio_id, []))
-    }
+    previous = read_previous_weights(connection, ids)
+    jobs = [
+        Job(
+            task.portfolio_id,
+            task.user_id,
+            task.policy,
+            tuple(_universe(task.policy, holdings.get(task.portfolio_id, []))),
+            task.risk_free_rate or 0.0,
+            previous.get(task.portfolio_id),
+            tuple(holdings.get(task.portfolio_id, [])),
+            is_rate_unknown=task.risk_free_rate is None,
+        )
+        for task in tasks
+        if task.policy is not None
+    ]
+    candidates = {name for job in jobs for name in job.candidates}
     tradable = {holding.instrument_id for found in holdings.values() for holding in found}
-    tradable |= {name for task in chunk for name in task.targets} | candidates
-    instruments = read_instruments(connection, candidates)
-    lookback = max((task.policy.lookback_days for task in chunk if task.policy), default=0)
-    series = read_price_series(connection, instruments, currency, as_of_date, lookback) if instruments else {}
-    quotes = read_quotes(connection, tradable, currency, as_of_date)
-    return _Inputs(as_of_date, run_id, holdings, instruments, series, quotes, read_previous_weights(connection, ids))
+    tradable |= {name for task in tasks for name in task.targets} | candidates
+    shared.read(connection, {name for name in tradable if not name.startswith(CASH_PREFIX)})
+    quotes = read_quotes(connection, tradable, shared.base_currency, shared.as_of_date)
+    trading = read_trading_inputs(connection, ids, tradable, shared.as_of_date)
+    return _Chunk(tasks, holdings, quotes, jobs, trading)
 
 
 def _universe(policy: AllocationPolicy, holdings: Sequence[Holding]) -> list[str]:
@@ -155,135 +193,39 @@ def _universe(policy: AllocationPolicy, holdings: Sequence[Holding]) -> list[str
     return sorted(name for name in names if not name.startswith(CASH_PREFIX))
 
 
-def _work(task: PortfolioTask, inputs: _Inputs, rows: dict[str, list[Row]], summary: OptimisationSummary) -> None:
-    holdings = inputs.holdings.get(task.portfolio_id, [])
-    targets: Mapping[str, float] = task.targets
-    left_out: Mapping[str, str] = {}
-    band = DEFAULT_BAND
-    if task.policy is not None:
-        result = _optimised(task, task.policy, inputs, holdings)
-        outcome = result.outcome
-        summary.statuses[outcome.status] = summary.statuses.get(outcome.status, 0) + 1
-        said = "; ".join(filter(None, [outcome.reason, *outcome.notes]))
+def _answered(chunk: _Chunk, shared: _Currency, sample: frozenset[str]) -> list[tuple[Job, Answer]]:
+    attributes = {name: instrument.attributes for name, instrument in shared.instruments.items()}
+    answers = answer([job for job in chunk.jobs if job.candidates], shared.histories, attributes, sample)
+    nothing = Answer(Outcome("skipped", NOTHING_TO_ALLOCATE))
+    return [(job, answers.get(job.portfolio_id, nothing)) for job in chunk.jobs]
+
+
+def _summarise(answered: Answered, summary: OptimisationSummary) -> None:
+    for job, found in answered:
+        status = found.outcome.status
+        summary.statuses[status] = summary.statuses.get(status, 0) + 1
+        said = "; ".join(filter(None, [found.outcome.reason, *notes(job, found)]))
         if said:
-            summary.notes[task.portfolio_id] = said
-        _append(task, task.policy, result, inputs, rows)
-        band = task.policy.rebalance_band
-        left_out = result.left_out
-        targets = {}
-        if outcome.weights is not None and outcome.constraints is not None:
-            targets = dict(zip(outcome.constraints.labels, outcome.weights.tolist(), strict=True))
-    if targets:
-        suggestions = suggest(
-            holdings, targets, inputs.quotes, band, left_out=left_out, needs_funding=not task.is_cash_implicit
-        )
-        rows["rebalancing_suggestions"] += [
-            (task.portfolio_id, *(getattr(row, name) for name in TABLES["rebalancing_suggestions"][1:]))
-            for row in suggestions
-        ]
+            summary.notes[job.portfolio_id] = said
 
 
-def _optimised(task: PortfolioTask, policy: AllocationPolicy, inputs: _Inputs, holdings: Sequence[Holding]) -> _Result:
-    started = time.perf_counter()
-    candidates = _universe(policy, holdings)
-    if not candidates:
-        return _Result(Outcome("skipped", "nothing to allocate: the universe holds no asset but cash"))
-    series = [inputs.series[name] for name in candidates if name in inputs.series]
-    unpriced = {name: "no_history (no price in the window)" for name in candidates if name not in inputs.series}
-    rate = task.risk_free_rate or 0.0
-    aligned: AlignedReturns | None = None
-    frontier: tuple[FrontierPoint, ...] = ()
-    left_out: dict[str, str] = dict(unpriced)
-    try:
-        aligned = align_returns(series, inputs.as_of_date, policy.lookback_days)
-        left_out |= {item.label: f"{item.code} ({item.detail})" for item in aligned.exclusions}
-        estimates = estimate(aligned, policy.expected_returns, policy.covariance, rate)
-        attributes = {name: inputs.instruments[name].attributes for name in aligned.labels}
-        constraints = make_constraints(policy, aligned.labels, attributes)
-        previous = inputs.previous.get(task.portfolio_id)
-        outcome = optimise(policy, estimates, constraints, rate, previous)
-        if outcome.estimates is not None and outcome.constraints is not None:
-            frontier = efficient_frontier(outcome.estimates, outcome.constraints, rate)
-    except AllocationError as error:
-        outcome = Outcome("failed", str(error))
-    held = {holding.instrument_id for holding in holdings}
-    notes = [*outcome.notes, *(f"{name} left out: {reason}" for name, reason in sorted(left_out.items()))]
-    if task.risk_free_rate is None:
-        notes.append("risk-free rate unknown: 0 used")
-    if outcome.estimates is not None and outcome.estimates.is_repaired:
-        notes.append("covariance was not positive semidefinite: negative eigenvalues set to 0")
-    if outcome.estimates is not None and outcome.estimates.condition_number > ILL_CONDITIONED:
-        notes.append(f"covariance is all but singular (condition {outcome.estimates.condition_number:.1e})")
-    return _Result(
-        outcome=replace(outcome, notes=tuple(notes)),
-        frontier=frontier,
-        left_out={name: reason for name, reason in left_out.items() if name in held},
-        aligned=aligned,
-        duration_ms=round(1000 * (time.perf_counter() - started)),
-    )
-
-
-def _append(
-    task: PortfolioTask, policy: AllocationPolicy, result: _Result, inputs: _Inputs, rows: dict[str, list[Row]]
-) -> None:
-    outcome = result.outcome
-    own_run_id = f"{inputs.run_id}:{task.portfolio_id}"
-    figures = outcome.figures or Figures(math.nan, math.nan, None, None, None)
-    rows["optimization_runs"].append(
-        (
-            own_run_id,
-            task.portfolio_id,
-            policy.objective,
-            outcome.status,
-            outcome.solver,
-            outcome.reason,
-            outcome.kkt_residual,
-            _finite(figures.expected_return),
-            _finite(figures.volatility),
-            _finite(figures.sharpe_ratio),
-            _finite(figures.sharpe_low),
-            _finite(figures.sharpe_high),
-            _inputs_version(policy, task.risk_free_rate, result.aligned),
-            None if result.aligned is None else len(result.aligned.returns),
-            result.duration_ms,
-            None if outcome.estimates is None else _finite(outcome.estimates.condition_number),
-            None if outcome.estimates is None else _finite(outcome.estimates.smallest_eigenvalue),
-            "; ".join(outcome.notes) or None,
-        )
-    )
-    rows["efficient_frontier"] += [
-        (own_run_id, task.portfolio_id, at.point, at.expected_return, at.volatility, _finite(at.sharpe_ratio))
-        for at in result.frontier
-    ]
-    if outcome.weights is None or outcome.constraints is None:
-        return
-    limits = outcome.constraints
-    previous = inputs.previous.get(task.portfolio_id, {})
-    is_binding = binding(outcome.weights, limits)
-    rows["target_weights"] += [
-        (
-            own_run_id,
-            task.portfolio_id,
-            label,
-            float(outcome.weights[i]),
-            previous.get(label),
-            float(limits.lower[i]),
-            float(limits.upper[i]),
-            bool(is_binding[i]),
-        )
-        for i, label in enumerate(limits.labels)
-    ]
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _inputs_version(policy: AllocationPolicy, rate: float | None, aligned: AlignedReturns | None) -> str:
-    """What the weights were made from: the same policy, rate and returns give the same 16 hex digits."""
-    digest = hashlib.sha256(repr((policy, rate)).encode())
-    if aligned is not None:
-        digest.update(repr((aligned.labels, aligned.frequency)).encode())
-        digest.update(aligned.dates.astype("datetime64[D]").astype("int64").tobytes())
-        digest.update(aligned.returns.tobytes())
-    return digest.hexdigest()[:16]
+def _suggestions(chunk: _Chunk, shared: _Currency, answered: Answered) -> Iterator[Row]:
+    """Trades towards fixed targets, or towards the weights that were found."""
+    by_portfolio = {job.portfolio_id: found for job, found in answered}
+    for task in chunk.tasks:
+        holdings = chunk.holdings.get(task.portfolio_id, [])
+        targets, left_out, band = task.targets, {}, DEFAULT_BAND
+        if task.policy is not None:
+            found = by_portfolio[task.portfolio_id]
+            outcome, band, targets = found.outcome, task.policy.rebalance_band, {}
+            held = {holding.instrument_id for holding in holdings}
+            left_out = {item.label: f"{item.code} ({item.detail})" for item in found.exclusions if item.label in held}
+            if outcome.weights is not None and outcome.constraints is not None:
+                targets = dict(zip(outcome.constraints.labels, outcome.weights.tolist(), strict=True))
+        if not targets:
+            continue
+        for row in rebalance(
+            task.portfolio_id, holdings, targets, chunk.quotes, band, chunk.trading, shared.series, shared.as_of_date,
+            left_out=left_out, needs_funding=not task.is_cash_implicit,
+        ):  # fmt: skip
+            yield (task.portfolio_id, *_SUGGESTED(row))

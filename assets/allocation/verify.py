@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from assets.allocation.model import Constraints, FloatArray, InfeasibleError
+from assets.allocation.model import HOLDING_TOLERANCE, Constraints, FloatArray, InfeasibleError
 
 SUM_TOLERANCE = 1e-6
 BOUND_TOLERANCE = 1e-6
@@ -17,15 +17,13 @@ BOUND_TOLERANCE = 1e-6
 KKT_TOLERANCE = 1e-4
 # Within this of a limit, the limit counts as active.
 ACTIVE_TOLERANCE = 1e-5
-# A weight above this is a holding.
-HOLDING_TOLERANCE = 1e-4
 
 
 def problems(weights: FloatArray, constraints: Constraints) -> list[str]:
     """Every way in which `weights` (n,) break `constraints`; empty when they keep them all.
 
-    Finite, sum 1 +- 1e-6, bounds and group limits within 1e-6, no weight below -1e-6, at least `min_assets` weights
-    above 1e-4. A NaN is a problem, never a pass.
+    Finite, sum 1 +- 1e-6, bounds, group limits and turnover within 1e-6, no weight below -1e-6, as many holdings as
+    asked for, each of at least its least weight (within 1e-6). A NaN is a problem, never a pass.
     """
     if weights.shape != constraints.lower.shape:
         return [f"{weights.shape} weights for {len(constraints.labels)} instruments"]
@@ -45,15 +43,32 @@ def problems(weights: FloatArray, constraints: Constraints) -> list[str]:
         total = float(weights[group.members].sum())
         if not group.minimum - BOUND_TOLERANCE <= total <= group.maximum + BOUND_TOLERANCE:
             found.append(f"{group.name} holds {total:.6f}, limits {group.minimum:g} to {group.maximum:g}")
-    holdings = count_holdings(weights)
+    if constraints.turnover is not None:
+        sold = constraints.turnover.sold(weights)
+        if sold > constraints.turnover.limit + BOUND_TOLERANCE:
+            found.append(f"{sold:.6f} sold, max_turnover {constraints.turnover.limit:g}")
+    return found + _miscounted(weights, constraints)
+
+
+def _miscounted(weights: FloatArray, constraints: Constraints) -> list[str]:
+    found = []
+    holdings = count_holdings(weights, constraints.holding)
     if holdings < constraints.min_assets:
         found.append(f"{holdings} holdings, at least {constraints.min_assets}")
+    if not constraints.has_gap:
+        return found
+    held = weights > BOUND_TOLERANCE
+    if constraints.max_assets is not None and held.sum() > constraints.max_assets:
+        found.append(f"{held.sum()} holdings, at most {constraints.max_assets}")
+    if (held & (weights < constraints.holding - BOUND_TOLERANCE)).any():
+        least = float(weights[held].min())
+        found.append(f"a holding of {least:.6f}, min_holding {constraints.holding:g}")
     return found
 
 
-def count_holdings(weights: FloatArray) -> int:
-    """How many weights are above 1e-4."""
-    return int((weights > HOLDING_TOLERANCE).sum())
+def count_holdings(weights: FloatArray, holding: float = HOLDING_TOLERANCE) -> int:
+    """How many weights are at least `holding` (within 1e-6)."""
+    return int((weights >= holding - BOUND_TOLERANCE).sum())
 
 
 def binding(weights: FloatArray, constraints: Constraints) -> Any:
@@ -69,6 +84,7 @@ def kkt_residual(
     constraints: Constraints,
     active_gradients: Sequence[FloatArray] = (),
     scale: float | None = None,
+    kinks: FloatArray | None = None,
 ) -> float:
     """How far `weights` are from the first-order conditions of a minimum, as a share of the gradient.
 
@@ -76,13 +92,14 @@ def kkt_residual(
     bounds and groups within 1e-5 of binding and `active_gradients` of an objective's own limit, written as a(w) <= 0),
     it is  min over multipliers l of |g + A'l|_2 / scale  (l >= 0, but for the sum), found by non-negative least
     squares. `scale` is |g|_2 unless given: the gradient of a ratio vanishes at its optimum, and would be compared with
-    its own rounding. Karush, Kuhn and Tucker's conditions hold where the residual is 0. They are sufficient for a
+    its own rounding. Where the objective has a kink, `kinks` (n,) holds half the jump of its gradient, and g may be
+    anywhere within it. Karush, Kuhn and Tucker's conditions hold where the residual is 0. They are sufficient for a
     convex problem, and for the Sharpe ratio where it is positive (pseudo-concave). Nothing the solver said is used.
 
     Returns:
         The residual, >= 0; 0 where the gradient vanishes; NaN where the gradient is not finite.
     """
-    from scipy.optimize import nnls
+    from scipy.optimize import lsq_linear, nnls
 
     if not np.isfinite(gradient).all():
         return float("nan")
@@ -103,8 +120,14 @@ def kkt_residual(
         if group.maximum - total <= ACTIVE_TOLERANCE:
             columns.append(member)
     columns += [a / max(float(np.linalg.norm(a)), np.finfo(np.float64).tiny) for a in active_gradients]
-    _, residual = nnls(np.column_stack(columns), -gradient / norm)
-    return float(residual)
+    matrix = np.column_stack(columns)
+    if kinks is None or not (kinks > 0).any():
+        return float(nnls(matrix, -gradient / norm)[1])
+    width = kinks[kinks > 0] / norm
+    low = np.concatenate([np.zeros(matrix.shape[1]), -width])
+    high = np.concatenate([np.full(matrix.shape[1], np.inf), width])
+    found = lsq_linear(np.column_stack([matrix, identity[:, kinks > 0]]), -gradient / norm, (low, high), method="bvls")
+    return float(np.sqrt(2.0 * found.cost))
 
 
 def require_feasible(constraints: Constraints) -> None:
@@ -127,6 +150,9 @@ def require_feasible(constraints: Constraints) -> None:
         raise InfeasibleError(f"min_weight × {size} instruments is {lower:.4g}, above 1: lower min_weight")
     if constraints.min_assets > size:
         raise InfeasibleError(f"min_assets {constraints.min_assets} of a universe of {size}: lower it or add some")
+    most = constraints.max_assets
+    if most is not None and float(np.sort(constraints.upper)[::-1][:most].sum()) < 1 - SUM_TOLERANCE:
+        raise InfeasibleError(f"max_assets {most} of max_weight {constraints.upper.max():.4g} is below 1: raise one")
     for group in constraints.groups:
         reach = float(constraints.upper[group.members].sum())
         least = float(constraints.lower[group.members].sum())
@@ -147,6 +173,39 @@ def require_feasible(constraints: Constraints) -> None:
     if result.status != 0:
         names = ", ".join(group.name for group in constraints.groups)
         raise InfeasibleError(f"no weights keep all limits at once (groups: {names}): loosen one")
+    _require_turnover(constraints, rows, limits)
+
+
+def _require_turnover(constraints: Constraints, rows: FloatArray | None, limits: FloatArray | None) -> None:
+    """Make sure that the other limits can be kept without selling more than is allowed."""
+    from scipy.optimize import linprog
+
+    turnover = constraints.turnover
+    if turnover is None:
+        return
+    # beside each weight stands what is sold of it, at least what it falls short of the current one
+    size = len(constraints.labels)
+    identity = np.eye(size)
+    sold = np.hstack([-identity, -identity])
+    groups = np.empty((0, 2 * size)) if rows is None else np.hstack([rows, np.zeros_like(rows)])
+    bounds = np.column_stack([constraints.lower, constraints.upper])
+    result = linprog(
+        np.repeat([0.0, 1.0], size),
+        A_ub=np.vstack([sold, groups]),
+        b_ub=np.concatenate([-turnover.current, np.empty(0) if limits is None else limits]),
+        A_eq=np.repeat([1.0, 0.0], size)[None, :],
+        b_eq=[1.0],
+        bounds=np.vstack([bounds, np.tile([0.0, np.inf], (size, 1))]),
+        method="highs",
+    )
+    if result.status != 0:
+        return  # the limits alone were found to be feasible: the solvers have the word
+    debt = max(float(turnover.current.sum()) - 1.0, 0.0)
+    needed = float(result.fun) - debt
+    if needed > turnover.limit + SUM_TOLERANCE:
+        raise InfeasibleError(
+            f"the limits need {needed:.4g} of the portfolio sold, max_turnover is {turnover.limit:g}: raise it"
+        )
 
 
 def _group_rows(constraints: Constraints) -> tuple[FloatArray | None, FloatArray | None]:

@@ -10,7 +10,7 @@ from heapq import heappop
 
 from assets.ledger.books import Books
 from assets.ledger.lots import Location, Lot
-from assets.ledger.model import ONE, ZERO, LotRow, PositionRow
+from assets.ledger.model import ONE, ZERO, LotRow, PositionRow, row_of
 from assets.ledger.positions import Position, State
 from assets.ledger.postings import total
 
@@ -153,9 +153,8 @@ def _append(books: Books, position: Position, state: State, end: date | None) ->
     quantity, at_fx, cost = state
     basis = "observed" if position.is_observed else "ledger"
     account, instrument = position.location
-    books.positions_rows.append(
-        PositionRow(books.portfolio_id, account, instrument, position.since, end, quantity, at_fx, cost, basis)
-    )
+    fields = (books.portfolio_id, account, instrument, position.since, end, quantity, at_fx, cost, basis)
+    books.positions_rows.append(row_of(PositionRow, fields))
 
 
 def _write_base_cash(books: Books, position: Position) -> None:
@@ -189,18 +188,17 @@ def _write_pool(books: Books, position: Position) -> None:
 def _write_lot(books: Books, place: Location, lot: Lot, quantity: Decimal, cost: Decimal | None = None) -> None:
     if cost is None and lot.cost is not None:
         cost = -lot.cost if quantity < 0 else lot.cost
-    books.lots.append(
-        LotRow(
-            books.portfolio_id,
-            place[0],
-            place[1],
-            lot.lot_id,
-            lot.acquired_at,
-            quantity,
-            None if cost is None else cost / quantity,
-            cost,
-            lot.fx,
-            lot.source,
-            lot.is_missing,
-        )
+    fields = (
+        books.portfolio_id,
+        place[0],
+        place[1],
+        lot.lot_id,
+        lot.acquired_at,
+        quantity,
+        None if cost is None else cost / quantity,
+        cost,
+        lot.fx,
+        lot.source,
+        lot.is_missing,
     )
+    books.lots.append(row_of(LotRow, fields))

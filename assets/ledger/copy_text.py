@@ -36,6 +36,7 @@ class CopyText:
 
     def __init__(self) -> None:
         self._days = _Remembered(str)
+        self._by_type: dict[type[Any], list[Writer]] = {}
         self._writers: dict[Any, Writer] = {
             str: _text,
             str | None: _text_or_null,
@@ -58,10 +59,16 @@ class CopyText:
         """
         if not rows:
             return b""
-        writers = [self._writers[annotation] for annotation in get_type_hints(row_type).values()]
-        columns = zip(writers, zip(*rows, strict=True), strict=True)
+        columns = zip(self._writers_of(row_type), zip(*rows, strict=True), strict=True)
         texts = zip(*(write(column) for write, column in columns), strict=True)
         return ("\n".join(map("\t".join, texts)) + "\n").encode()
+
+    def _writers_of(self, row_type: type[Any]) -> list[Writer]:
+        found = self._by_type.get(row_type)
+        if found is None:
+            found = [self._writers[annotation] for annotation in get_type_hints(row_type).values()]
+            self._by_type[row_type] = found
+        return found
 
     def _day(self, column: Column) -> Sequence[str]:
         return list(map(self._days.__getitem__, column))

@@ -135,6 +135,10 @@ class Balance:
     cost_base: Decimal | None = None
 
 
+# Makes a result row of a tuple of its fields: the class's own call takes three times as long, five times a transaction.
+row_of = tuple.__new__
+
+
 class PositionRow(NamedTuple):
     """A position at the close of each day in [valid_from, valid_to)."""
 

@@ -24,6 +24,7 @@ from assets.ledger.model import (
     Transaction,
     TransactionRow,
     end_of_day,
+    row_of,
 )
 
 # Divisions are off by 1e-40 at most; anything above this is a mistake and not a rounding.
@@ -94,8 +95,8 @@ class Postings:
         """Post an amount in base currency; zero leaves no row."""
         if not amount:
             return
-        row = EntryRow(self.portfolio_id, account, instrument, self.source, self.clock.day, measure, amount)
-        self.entries.append(row)
+        fields = (self.portfolio_id, account, instrument, self.source, self.clock.day, measure, amount)
+        self.entries.append(row_of(EntryRow, fields))
         sign = MEASURE_SIGN[measure]
         if sign > 0:
             self._explained += amount
@@ -144,23 +145,22 @@ class Postings:
         self, t: Transaction, amount: Decimal | None, fee: Decimal | None = None, tax: Decimal | None = None
     ) -> None:
         """Post the transaction itself with its amounts in base currency."""
-        self.transactions.append(
-            TransactionRow(
-                t.transaction_id,
-                self.portfolio_id,
-                t.account_id,
-                t.instrument_id,
-                t.executed_at,
-                t.executed_date,
-                t.type,
-                t.quantity,
-                amount,
-                fee,
-                tax,
-                t.group_id,
-                t.batch_id,
-            )
+        fields = (
+            t.transaction_id,
+            self.portfolio_id,
+            t.account_id,
+            t.instrument_id,
+            t.executed_at,
+            t.executed_date,
+            t.type,
+            t.quantity,
+            amount,
+            fee,
+            tax,
+            t.group_id,
+            t.batch_id,
         )
+        self.transactions.append(row_of(TransactionRow, fields))
 
     def cross(self, account: str, instrument: str) -> None:
         """Note that the event touches holdings that cannot be valued yet."""
@@ -177,7 +177,7 @@ class Postings:
         crossing = self._crossing
         self.cost_change = self._explained = ZERO
         self._crossing = None
-        if abs(gap) <= IDENTITY_TOLERANCE:
+        if not gap or abs(gap) <= IDENTITY_TOLERANCE:
             return
         if crossing is None:
             message = (

@@ -295,6 +295,10 @@ def is_work_waiting(conn: Connection) -> bool:
                 select from raw.batches
                 where kind in ('transactions', 'balances')
                     and batch_id > coalesce((select looked_batch_id from ops.market_state), 0))
+            or exists (
+                select from raw.wallet_balances
+                where raw_amount > 0
+                    and balance_id > coalesce((select looked_balance_id from ops.market_state), 0))
         """
     ).fetchone()
     return bool(row and row[0])

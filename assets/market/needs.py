@@ -262,7 +262,10 @@ def write_needs(
         parameters,
     ).fetchone()
     conn.execute(
-        "insert into ops.market_state (looked_batch_id) select coalesce(max(batch_id), 0) from raw.batches"
-        " on conflict (singleton) do update set looked_batch_id = excluded.looked_batch_id"
+        "insert into ops.market_state (looked_batch_id, looked_balance_id) select"
+        " (select coalesce(max(batch_id), 0) from raw.batches),"
+        " (select coalesce(max(balance_id), 0) from raw.wallet_balances)"
+        " on conflict (singleton) do update"
+        " set looked_batch_id = excluded.looked_batch_id, looked_balance_id = excluded.looked_balance_id"
     )
     return NeedCounts(added, resumed[0] if resumed else 0, paused[0] if paused else 0)

@@ -20,6 +20,7 @@ from assets.market.latest import LatestPrices
 from assets.market.model import MarketSource
 from assets.market.sources.asking import Asking, Patience
 from assets.market.sources.build import RATES, SOURCES, build_sources
+from assets.market.sources.chainlink import Calls
 from assets.market.store import HOLDINGS_CHANNEL
 from assets.market.tracking import TrackingResult, track
 from assets.market.worker import Worker
@@ -41,10 +42,12 @@ class Access:
     Attributes:
         allowed: names; None = all that the holdings need, () = none.
         endpoints: HOLDFAST_ENDPOINT_<SOURCE> by source.
+        calls: reads contracts of chains, for prices that stand there; None: there are none.
     """
 
     allowed: tuple[str, ...] | None = None
     endpoints: Mapping[str, str] | None = None
+    calls: Calls | None = None
 
     @property
     def is_any(self) -> bool:
@@ -171,7 +174,7 @@ async def open_sources(
     with conn.transaction():
         order = store.read_price_settings(conn).sources
     asking = Asking(Hosts(time.monotonic, rates=RATES), time.monotonic, SystemRandom(), patience)
-    built = build_sources(source_names(access.allowed, order), asking, now, access.endpoints or {})
+    built = build_sources(source_names(access.allowed, order), asking, now, access.endpoints or {}, calls=access.calls)
     for source in built.values():
         await stack.enter_async_context(source)
     return built

@@ -248,13 +248,13 @@ def read_reference(conn: Connection, as_of_date: date) -> Reference:
     dividends = conn.execute("select distinct instrument_id from staging.stg_corporate_actions where kind = 'dividend'")
     held = conn.execute("select coalesce(min(valid_from), %s) from intermediate.ledger_positions", [as_of_date])
     (first_date,) = held.fetchone() or (as_of_date,)
-    prices = _day_table(conn, _PRICES, first_date, as_of_date)
+    prices = read_day_table(conn, _PRICES, first_date, as_of_date)
     # a base currency is worth 1 of itself on every day
     ones = {(base, base): len(prices.values) for _, _, base, _ in portfolios}
     with_ones = np.vstack([prices.values, np.ones((1, prices.values.shape[1]))])
     return Reference(
         prices=DayTable({**prices.rows, **ones}, with_ones, prices.first_day),
-        returns=_day_table(conn, _RETURNS, first_date, as_of_date),
+        returns=read_returns(conn, first_date, as_of_date),
         base_currency={portfolio: base for portfolio, _, base, _ in portfolios},
         benchmark={portfolio: benchmark for portfolio, _, _, benchmark in portfolios if benchmark is not None},
         user={portfolio: user for portfolio, user, _, _ in portfolios},
@@ -264,7 +264,20 @@ def read_reference(conn: Connection, as_of_date: date) -> Reference:
     )
 
 
-def _day_table(conn: Connection, query: str, first_date: date, last_date: date) -> DayTable:
+def read_returns(conn: Connection, first_date: date, last_date: date) -> DayTable:
+    """Daily returns of benchmarks and of everything held, by base currency and instrument; splits undone."""
+    return read_day_table(conn, _RETURNS, first_date, last_date)
+
+
+def read_day_table(conn: Connection, query: str, first_date: date, last_date: date) -> DayTable:
+    """The rows of a query: base currency, instrument, its days as packed int4 and their numbers as packed float8.
+
+    Args:
+        conn: any.
+        query: with two parameters, the first and the last day.
+        first_date: of the first column.
+        last_date: of the last one.
+    """
     with conn.cursor(binary=True) as cursor:
         found = cursor.execute(query.encode(), [first_date, last_date]).fetchall()
     first_day = day_number(first_date)

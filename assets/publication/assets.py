@@ -17,6 +17,9 @@ _VERDICT_DEPS = (
     keys.dbt_model("build", "optimization_runs"),
     keys.dbt_model("build", "portfolio_performance"),
     keys.dbt_model("build", "portfolio_comparison"),
+    keys.dbt_model("build", "asset_correlations"),
+    keys.dbt_model("build", "correlation_regimes"),
+    keys.dbt_model("build", "factor_exposures"),
 )
 
 

@@ -104,6 +104,8 @@ def start(conn: Connection, run_id: str, inputs: str | None, window: Window) -> 
     conn.execute("truncate ops.run_scope")
     conn.execute("truncate ops.held_portfolios")
     conn.execute("delete from quality.check_results where run_id = %s", [run_id])
+    # a row each, and autovacuum comes for none: unanalysed they are planned as thousands, what joins both as millions
+    conn.execute("analyze ops.current_run, ops.published_inputs")
 
 
 def fingerprint(conn: Connection, inputs_fingerprint: str, window: Window) -> str:
@@ -113,9 +115,11 @@ def fingerprint(conn: Connection, inputs_fingerprint: str, window: Window) -> st
         select md5(concat_ws('#',
             (select string_agg(to_jsonb(p)::text, ',' order by p.id) from (
                 select id, user_id, name, base_currency, cost_basis, lot_scope, cash, allow_short, benchmark,
-                       risk_free_rate, is_active from registry.portfolios) as p),
+                       risk_free_rate, tax_rate_short, tax_rate_long, is_active from registry.portfolios) as p),
             (select string_agg(t::text, ',' order by t.portfolio_id, t.instrument) from registry.targets as t),
-            (select string_agg(p::text, ',' order by p.portfolio_id) from registry.policies as p)))
+            (select string_agg(p::text, ',' order by p.portfolio_id) from registry.policies as p),
+            (select string_agg(l::text, ',' order by l.portfolio_id, l.metric) from registry.limits as l),
+            (select string_agg(s::text, ',' order by s.scenario_id) from registry.scenarios as s)))
         """
     ).fetchone()
     # without a given as-of, the run of the same hour over the same inputs has nothing new to say
@@ -161,6 +165,9 @@ select
      where rows.read_id <= known.read_id order by rows.balance_id desc limit 1),
     (select max(rows.read_id) from raw.wallet_positions as rows cross join known where rows.read_id <= known.read_id),
     (select count(*) from raw.chain_reads as reads where reads.superseded_by is not null),
+    -- the transactions that logs gave: a batch of another content has another number
+    (select concat_ws('/', count(*), sum(files.batch_id)) from ops.input_files as files
+     inner join raw.batches on files.batch_id = batches.batch_id and batches.source = 'chains'),
     (select md5(string_agg(asked.chain_id || (last.failure is null), ',' order by asked.chain_id))
      from (select distinct chain_id from registry.portfolio_wallets where is_active) as asked
      cross join known
@@ -304,9 +311,14 @@ compared as (
     left join ops.published_inputs as published on true
     left join ops.portfolio_fingerprints as known on prints.portfolio_id = known.portfolio_id
     left join intermediate.ledger_done as done on prints.portfolio_id = done.portfolio_id
-    left join history.portfolio_daily as last_day
-        on prints.portfolio_id = last_day.portfolio_id and last_day.valuation_date = published.as_of_date
-            and last_day.published_to is null
+    -- one day of each portfolio by the index; a join of the two goes through all days ever published
+    left join lateral (
+        select days.incomplete_reason
+        from history.portfolio_daily as days
+        where days.portfolio_id = prints.portfolio_id and days.valuation_date = published.as_of_date
+            and days.published_to is null
+        limit 1
+    ) as last_day on true
 ),
 judged as (
     select

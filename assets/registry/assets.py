@@ -20,6 +20,8 @@ _DESCRIPTIONS = {
     "portfolio_wallets": "Wallet addresses by portfolio and chain.",
     "targets": "Fixed target weights.",
     "policies": "How target weights are computed.",
+    "limits": "The owner's thresholds for rules of allocation_risk.",
+    "scenarios": "The owner's stress scenarios, from scenarios.yaml.",
     "instruments": "Custom instruments and mappings, from instruments.csv.",
     "price_settings": "The order of price sources and the resolution of stored history, from portfolios.yaml.",
     "transactions": "Ledger rows as received.",

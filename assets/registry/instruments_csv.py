@@ -33,6 +33,7 @@ INSTRUMENT_COLUMNS = Columns(
     optional=(
         "name", "asset_class", "asset_type", "quote_currency", "chain", "address", "decimals", "category", "protocol",
         "canonical_instrument", "yfinance_symbol", "ccxt_symbol", "annualization_days", "max_price_age_days",
+        "lot_size",
     ),
 )  # fmt: skip
 ASSET_CLASSES = (
@@ -69,7 +70,7 @@ def read_instruments(file: str, data: bytes) -> tuple[pl.DataFrame | None, list[
     frame = read_csv_text(data, INSTRUMENT_COLUMNS, problems)
     if frame is None:
         return None, list(problems)
-    apply_rules(frame, _instrument_rules(), problems)
+    apply_rules(frame, [*_instrument_rules(), *decimal_rules(frame, ("lot_size",), "positive")], problems)
     report_secrets(frame, _FREE_TEXT, problems)
     checks: dict[str, Callable[[str], str]] = {
         "instrument": instrument_id,
@@ -85,7 +86,8 @@ def read_instruments(file: str, data: bytes) -> tuple[pl.DataFrame | None, list[
     _report_repeated(frame, problems)
     if problems:
         return None, list(problems)
-    return frame.with_columns(pl.col(name).cast(pl.Int32) for name in _WHOLE_NUMBERS), []
+    frame = frame.with_columns(pl.col(name).cast(pl.Int32) for name in _WHOLE_NUMBERS)
+    return frame.with_columns(canonical_decimal("lot_size")), []
 
 
 def read_corporate_actions(file: str, data: bytes) -> tuple[pl.DataFrame | None, list[Problem]]:

@@ -1,4 +1,4 @@
-"""What portfolios.yaml says, as plain values.
+"""What portfolios.yaml and scenarios.yaml say, as plain values.
 
 Belongs here: the shapes that the reader makes and the landing writes. Must not be here: parsing, SQL.
 """
@@ -42,7 +42,7 @@ class GroupLimit:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How targets are computed; weights are fractions, `target` per year."""
+    """How targets are computed; weights and costs are fractions, `target` per year; None: no such limit or cost."""
 
     objective: str
     universe: tuple[str, ...] = ("held",)
@@ -57,6 +57,39 @@ class Policy:
     covariance: str = "ledoit_wolf"
     group_limits: tuple[GroupLimit, ...] = ()
     rebalance_band: Decimal = Decimal("0.05")
+    min_holding: Decimal | None = None
+    max_assets: int | None = None
+    max_turnover: Decimal | None = None
+    cost_spread: Decimal | None = None
+    cost_impact: Decimal | None = None
+    selection: str = "exact"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The owner's thresholds for a rule of marts.allocation_risk; at least one is given."""
+
+    metric: str
+    warn: Decimal | None
+    fail: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shock:
+    """Instruments whose `by` is `target` change by `change`, a fraction."""
+
+    by: str
+    target: str
+    change: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A stress scenario of scenarios.yaml."""
+
+    id: str
+    name: str
+    shocks: tuple[Shock, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +109,9 @@ class Portfolio:
     accounts: tuple[Account, ...] = ()
     targets: dict[str, Decimal] = field(default_factory=dict)
     policy: Policy | None = None
+    tax_rate_short: Decimal | None = None
+    tax_rate_long: Decimal | None = None
+    limits: tuple[Limit, ...] = ()
     line: int = 0
 
 

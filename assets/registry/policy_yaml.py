@@ -1,7 +1,7 @@
 """The policy of a portfolio: how its target weights are computed.
 
-Belongs here: the policy's keys, their ranges, and whether the limits can be met at all.
-Must not be here: the optimiser.
+Belongs here: the policy's keys and their ranges. Must not be here: whether its limits can be met together
+(policy_limits), the optimiser.
 """
 
 from collections import defaultdict
@@ -11,17 +11,18 @@ import yaml
 
 from assets.registry.identifiers import instrument_id
 from assets.registry.model import GroupLimit, Policy, View
+from assets.registry.policy_limits import require_feasible
 from assets.registry.yaml_reader import Fields, Node, YamlReader
 
 _OBJECTIVES = (
     "max_sharpe", "min_volatility", "efficient_risk", "efficient_return", "hrp", "cvar", "cdar", "black_litterman",
+    "risk_parity", "herc", "max_diversification",
 )  # fmt: skip
-# Named in the contract, but no solver for them is here yet.
-_NOT_YET = ("risk_parity", "herc")
 _NEEDS_TARGET = {"efficient_risk": "the volatility per year", "efficient_return": "the return per year"}
 _KEYS = (
     "objective", "universe", "target", "confidence", "views", "min_weight", "max_weight", "min_assets",
-    "lookback_days", "expected_returns", "covariance", "group_limits", "rebalance_band",
+    "lookback_days", "expected_returns", "covariance", "group_limits", "rebalance_band", "min_holding", "max_assets",
+    "max_turnover", "trading_costs", "selection",
 )  # fmt: skip
 _DIMENSIONS = ("asset_class", "chain", "protocol", "category")
 
@@ -35,6 +36,7 @@ def read_policy(reader: YamlReader, node: Node) -> Policy | None:
     fields = reader.mapping(node, "policy", _KEYS, ("objective",))
     objective = _objective(reader, fields)
     universe = _universe(reader, fields.get("universe"))
+    spread, impact = _trading_costs(reader, fields.get("trading_costs"))
     policy = Policy(
         objective=objective or "",
         universe=universe,
@@ -53,16 +55,19 @@ def read_policy(reader: YamlReader, node: Node) -> Policy | None:
         or "ledoit_wolf",
         group_limits=_group_limits(reader, fields.get("group_limits")),
         rebalance_band=_or(reader.decimal(fields.get("rebalance_band"), "rebalance_band", "0", "1"), Decimal("0.05")),
+        min_holding=reader.decimal(fields.get("min_holding"), "min_holding", "0", "1", is_open=True),
+        max_assets=reader.integer(fields.get("max_assets"), "max_assets", 1, 10000),
+        max_turnover=reader.decimal(fields.get("max_turnover"), "max_turnover", "0", "1"),
+        cost_spread=spread,
+        cost_impact=impact,
+        selection=reader.choice(fields.get("selection"), "selection", ("exact", "annealing")) or "exact",
     )
-    _feasible(reader, node, fields, policy)
+    require_feasible(reader, node, fields, policy)
     return policy if objective else None
 
 
 def _objective(reader: YamlReader, fields: Fields) -> str | None:
     node = fields.get("objective")
-    if isinstance(node, yaml.ScalarNode) and node.value in _NOT_YET:
-        reader.problem(node, f"an objective of: {', '.join(_OBJECTIVES)}", f"{node.value} is not available yet")
-        return None
     objective = reader.choice(node, "objective", _OBJECTIVES)
     if node is not None and objective in _NEEDS_TARGET and "target" not in fields:
         reader.problem(node, f"the key target with {objective}", f"add target: {_NEEDS_TARGET[objective]}")
@@ -134,41 +139,12 @@ def _group_limits(reader: YamlReader, node: Node | None) -> tuple[GroupLimit, ..
     return tuple(limits)
 
 
-def _feasible(reader: YamlReader, node: Node, fields: Fields, policy: Policy) -> None:
-    """Refuse limits that no set of weights can meet; how many are `held` is not known here."""
-    low, high, least = policy.min_weight, policy.max_weight, policy.min_assets
-    at = fields.get("max_weight", fields.get("min_weight", fields.get("min_assets", node)))
-    if low > high:
-        reader.problem(at, "min_weight not above max_weight", "change one", f"min_weight {low}, max_weight {high}")
-        return
-    if high == 0:
-        reader.problem(at, "a max_weight above 0", "raise max_weight")
-        return
-    if least * low > 1:
-        reader.problem(
-            at, "min_assets × min_weight of at most 1", "lower one of the two", f"{least} × {low} = {least * low}"
-        )
-    if policy.universe == ("held",) or not policy.universe:
-        return
-    count = len(policy.universe)
-    if count * high < 1:
-        reader.problem(
-            at,
-            f"a max_weight of at least 1 ÷ {count} instruments of the universe",
-            "raise max_weight, or add instruments",
-            f"{count} × {high} = {count * high}",
-        )
-    if count * low > 1:
-        reader.problem(
-            fields.get("min_weight", node),
-            f"a min_weight of at most 1 ÷ {count} instruments of the universe",
-            "lower min_weight, or take instruments out",
-            f"{count} × {low} = {count * low}",
-        )
-    if least > count:
-        reader.problem(
-            fields.get("min_assets", node), f"min_assets of at most {count}, the size of the universe", "lower it"
-        )
+def _trading_costs(reader: YamlReader, node: Node | None) -> tuple[Decimal | None, Decimal | None]:
+    if node is None:
+        return None, None
+    fields = reader.mapping(node, "trading_costs", ("spread", "impact"), ("spread",))
+    spread = reader.decimal(fields.get("spread"), "spread", "0", "1")
+    return spread, reader.decimal(fields.get("impact"), "impact", "0", "100")
 
 
 def _or(value: Decimal | None, default: Decimal) -> Decimal:

@@ -1,6 +1,7 @@
-"""portfolios.yaml from the registry's tables.
+"""portfolios.yaml and scenarios.yaml from the registry's tables.
 
-Belongs here: the document, key by key. Must not be here: reading it (portfolios_yaml), rows of any CSV file.
+Belongs here: the documents, key by key. Must not be here: reading them (portfolios_yaml, scenarios_yaml), rows of any
+CSV file.
 
 Numbers are written as text with all digits of the stored double, so that the same double is read back. Every portfolio
 states its own base currency; the file's default and its `prices` settings are not in the database.
@@ -17,7 +18,7 @@ from assets.warehouse.database import Connection
 
 _PLAIN = ("cost_basis", "lot_scope", "cash", "benchmark", "risk_free_rate")
 _ACCOUNT = ("exchange", "broker", "credentials_env")
-_POLICY_NUMBERS = ("target", "confidence", "min_weight", "max_weight", "rebalance_band")
+_POLICY_NUMBERS = ("target", "confidence", "min_weight", "max_weight", "rebalance_band", "min_holding", "max_turnover")
 
 _Row = dict[str, Any]
 
@@ -41,6 +42,9 @@ def portfolios_yaml(connection: Connection, portfolios: Sequence[str]) -> str:
         connection, "select * from registry.targets where portfolio_id = any(%s) order by instrument", portfolios
     )
     policies = _by_portfolio(connection, "select * from registry.policies where portfolio_id = any(%s)", portfolios)
+    limits = _by_portfolio(
+        connection, "select * from registry.limits where portfolio_id = any(%s) order by metric", portfolios
+    )
     entries = []
     for row in _rows(connection, "select * from registry.portfolios where id = any(%s) order by id", portfolios):
         name = row["id"]
@@ -53,10 +57,14 @@ def portfolios_yaml(connection: Connection, portfolios: Sequence[str]) -> str:
         entry |= {key: row[key] for key in _PLAIN if row[key] is not None}
         entry["allow_short"] = row["allow_short"]
         entry["accounts"] = [_account(account, wallets.get(name, [])) for account in accounts.get(name, [])]
+        if row["tax_rate_short"] is not None:
+            entry["tax_rates"] = {kind: f"{row[f'tax_rate_{kind}']:f}" for kind in ("short", "long")}
         if name in targets:
             entry["targets"] = {target["instrument"]: _number(target["weight"]) for target in targets[name]}
         if name in policies:
             entry["policy"] = _policy(policies[name][0])
+        if name in limits:
+            entry["limits"] = [_limit(limit) for limit in limits[name]]
         entries.append(entry)
     document = {"version": "1", "portfolios": entries}
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)
@@ -78,7 +86,12 @@ def _policy(row: _Row) -> _Row:
     policy: _Row = {"objective": row["objective"], "universe": "held" if universe == ["held"] else universe}
     policy |= {key: _number(row[key]) for key in _POLICY_NUMBERS if row[key] is not None}
     policy |= {key: str(row[key]) for key in ("min_assets", "lookback_days")}
-    policy |= {key: row[key] for key in ("expected_returns", "covariance")}
+    policy |= {key: row[key] for key in ("expected_returns", "covariance", "selection")}
+    if row["max_assets"] is not None:
+        policy["max_assets"] = str(row["max_assets"])
+    costs = {"spread": row["cost_spread"], "impact": row["cost_impact"]}
+    if costs["spread"] is not None:
+        policy["trading_costs"] = {key: _number(value) for key, value in costs.items() if value is not None}
     for key in ("views", "group_limits"):
         if row[key]:
             policy[key] = [
@@ -90,6 +103,29 @@ def _policy(row: _Row) -> _Row:
                 for part in row[key]
             ]
     return policy
+
+
+def _limit(row: _Row) -> _Row:
+    return {"metric": row["metric"]} | {key: _number(row[key]) for key in ("warn", "fail") if row[key] is not None}
+
+
+def scenarios_yaml(connection: Connection) -> str | None:
+    """Write the document of the owner's scenarios; None where there is none."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute("select * from registry.scenarios order by scenario_id").fetchall()
+    if not rows:
+        return None
+    entries = [
+        {"id": row["scenario_id"], "name": row["name"], "shocks": [_shock(shock) for shock in row["shocks"]]}
+        for row in rows
+    ]
+    document = {"version": "1", "scenarios": entries}
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def _shock(stored: _Row) -> _Row:
+    key = "instrument" if stored["by"] == "instrument" else "group"
+    return {"by": stored["by"], key: stored["target"], "change": _number(stored["change"])}
 
 
 def _number(value: float) -> str:

@@ -1,7 +1,8 @@
 """portfolios.yaml: who holds what, where.
 
 Belongs here: the keys of the file, portfolio by portfolio, and what must hold between them.
-Must not be here: the policy's own rules (policy_yaml), YAML itself (yaml_reader), the database.
+Must not be here: the rules of a policy (policy_yaml) and of limits (limits_yaml), YAML itself (yaml_reader), the
+database.
 """
 
 import re
@@ -9,6 +10,7 @@ from decimal import Decimal
 
 from assets.registry.addresses import Family, family_of, wallet_address
 from assets.registry.identifiers import Refusal, fiat_code, instrument_id, suggestion
+from assets.registry.limits_yaml import read_limits
 from assets.registry.model import Account, KnownPortfolios, Portfolio, PortfoliosFile, PriceSettings
 from assets.registry.other_chains import chains_of, family_of_chain, known_slugs
 from assets.registry.policy_yaml import read_policy
@@ -24,7 +26,7 @@ _ENVIRONMENT_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _ROOT_KEYS = ("version", "base_currency", "prices", "portfolios")
 _PORTFOLIO_KEYS = (
     "id", "user_id", "name", "base_currency", "cost_basis", "lot_scope", "cash", "allow_short", "benchmark",
-    "risk_free_rate", "accounts", "targets", "policy",
+    "risk_free_rate", "accounts", "targets", "policy", "limits", "tax_rates",
 )  # fmt: skip
 _ACCOUNT_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # kind: (required, optional)
@@ -87,6 +89,7 @@ def _portfolio(reader: YamlReader, node: Node, base: str) -> Portfolio:
     name = fields.get("id")
     portfolio_id = reader.matching(name, "id", _PORTFOLIO_ID, "1 to 64 of a-z, 0-9 and -") or ""
     user_id = reader.matching(fields.get("user_id"), "user_id", _USER_ID, "1 to 128 characters on one line") or ""
+    short_rate, long_rate = _tax_rates(reader, fields.get("tax_rates"))
     return Portfolio(
         id=portfolio_id,
         user_id=user_id,
@@ -101,7 +104,21 @@ def _portfolio(reader: YamlReader, node: Node, base: str) -> Portfolio:
         accounts=_accounts(reader, fields),
         targets=_targets(reader, fields.get("targets")),
         policy=read_policy(reader, fields["policy"]) if "policy" in fields else None,
+        tax_rate_short=short_rate,
+        tax_rate_long=long_rate,
+        limits=read_limits(reader, fields.get("limits")),
         line=node.start_mark.line + 1,
+    )
+
+
+def _tax_rates(reader: YamlReader, node: Node | None) -> tuple[Decimal | None, Decimal | None]:
+    """What a gain is taxed at, held for up to a year and for longer; both or neither."""
+    if node is None:
+        return None, None
+    fields = reader.mapping(node, "tax_rates", ("short", "long"), ("short", "long"))
+    return (
+        reader.decimal(fields.get("short"), "tax_rates.short", "0", "0.99"),
+        reader.decimal(fields.get("long"), "tax_rates.long", "0", "0.99"),
     )
 
 

@@ -1,4 +1,4 @@
-"""The registry's tables: what portfolios.yaml and instruments.csv say becomes their state.
+"""The registry's tables: what portfolios.yaml, scenarios.yaml and instruments.csv say becomes their state.
 
 Belongs here: set-based writing of `registry.*`; a row that says the same already is left alone.
 Must not be here: checks of the inputs, `raw`.
@@ -12,34 +12,40 @@ from typing import Any
 import polars as pl
 from psycopg import sql
 
-from assets.registry.model import Policy, Portfolio, PortfoliosFile
+from assets.registry.model import Policy, Portfolio, PortfoliosFile, Scenario
 from assets.warehouse.database import Connection, copy_frame
 
 _PORTFOLIO = (
     "id", "user_id", "name", "base_currency", "cost_basis", "lot_scope", "cash", "allow_short", "benchmark",
-    "risk_free_rate", "is_active",
+    "risk_free_rate", "tax_rate_short", "tax_rate_long", "is_active",
 )  # fmt: skip
 _ACCOUNT = ("portfolio_id", "id", "kind", "exchange", "broker", "credentials_env", "is_active")
 _WALLET = ("user_id", "portfolio_id", "account_id", "wallet_address", "wallet_name", "chain_id", "is_active")
 _WALLET_KEY = ("user_id", "portfolio_id", "wallet_address", "chain_id")
 _POLICY = (
     "portfolio_id", "objective", "universe", "target", "confidence", "views", "min_weight", "max_weight", "min_assets",
-    "lookback_days", "expected_returns", "covariance", "group_limits", "rebalance_band",
+    "lookback_days", "expected_returns", "covariance", "group_limits", "rebalance_band", "min_holding", "max_assets",
+    "max_turnover", "cost_spread", "cost_impact", "selection",
 )  # fmt: skip
+_LIMIT = ("portfolio_id", "metric", "warn", "fail")
+_SCENARIO = ("scenario_id", "name", "shocks")
 # What belongs to a portfolio that the folder still names; a vanished portfolio keeps what it had.
 _NAMED = "portfolio_id in (select id from new_portfolios)"
 
 
-def land_registry(connection: Connection, content: PortfoliosFile, instruments: pl.DataFrame) -> int:
+def land_registry(
+    connection: Connection, content: PortfoliosFile, instruments: pl.DataFrame, scenarios: Sequence[Scenario] = ()
+) -> int:
     """Write the registry.
 
-    A portfolio, account or wallet that the folder names no more becomes `is_active = false`; targets and policies of
-    named portfolios and all custom instruments are replaced.
+    A portfolio, account or wallet that the folder names no more becomes `is_active = false`; targets, policies and
+    limits of named portfolios, all custom instruments and all scenarios are replaced.
 
     Args:
         connection: in a transaction of the caller.
         content: of portfolios.yaml.
         instruments: of instruments.csv.
+        scenarios: of scenarios.yaml.
 
     Returns:
         How many rows were written; 0 when all was so already.
@@ -58,6 +64,13 @@ def land_registry(connection: Connection, content: PortfoliosFile, instruments: 
     _stage(connection, "targets", ("portfolio_id", "instrument", "weight"), targets)
     policies = (_policy_row(portfolio.id, portfolio.policy) for portfolio in portfolios if portfolio.policy is not None)
     _stage(connection, "policies", _POLICY, policies)
+    limits = (
+        (portfolio.id, limit.metric, _ratio(limit.warn), _ratio(limit.fail))
+        for portfolio in portfolios
+        for limit in portfolio.limits
+    )
+    _stage(connection, "limits", _LIMIT, limits)
+    _stage(connection, "scenarios", _SCENARIO, (_scenario_row(scenario) for scenario in scenarios))
     _stage(connection, "instruments", instruments.columns, instruments.iter_rows())
 
     changed += _upsert(connection, "portfolios", ("id",), _PORTFOLIO, "updated_at = now()")
@@ -70,6 +83,10 @@ def land_registry(connection: Connection, content: PortfoliosFile, instruments: 
     changed += _upsert(connection, "targets", ("portfolio_id", "instrument"), ("portfolio_id", "instrument", "weight"))
     changed += _delete(connection, "policies", ("portfolio_id",), _NAMED)
     changed += _upsert(connection, "policies", ("portfolio_id",), _POLICY)
+    changed += _delete(connection, "limits", ("portfolio_id", "metric"), _NAMED)
+    changed += _upsert(connection, "limits", ("portfolio_id", "metric"), _LIMIT)
+    changed += _delete(connection, "scenarios", ("scenario_id",), "true")
+    changed += _upsert(connection, "scenarios", ("scenario_id",), _SCENARIO)
     changed += _delete(connection, "instruments", ("instrument",), "true")
     changed += _upsert(connection, "instruments", ("instrument",), instruments.columns)
     changed += connection.execute(
@@ -82,7 +99,8 @@ def land_registry(connection: Connection, content: PortfoliosFile, instruments: 
 
 
 def _portfolio_row(portfolio: Portfolio) -> Sequence[Any]:
-    return [True if name == "is_active" else getattr(portfolio, name) for name in _PORTFOLIO]
+    values = [True if name == "is_active" else getattr(portfolio, name) for name in _PORTFOLIO]
+    return [f"{value:f}" if isinstance(value, Decimal) else value for value in values]
 
 
 def _account_rows(portfolios: Iterable[Portfolio]) -> Iterable[Sequence[Any]]:
@@ -129,7 +147,18 @@ def _policy_row(portfolio_id: str, policy: Policy) -> Sequence[Any]:
         policy.covariance,
         json.dumps(limits),
         _ratio(policy.rebalance_band),
+        _ratio(policy.min_holding),
+        policy.max_assets,
+        _ratio(policy.max_turnover),
+        _ratio(policy.cost_spread),
+        _ratio(policy.cost_impact),
+        policy.selection,
     )
+
+
+def _scenario_row(scenario: Scenario) -> Sequence[Any]:
+    shocks = [{"by": shock.by, "target": shock.target, "change": float(shock.change)} for shock in scenario.shocks]
+    return scenario.id, scenario.name, json.dumps(shocks)
 
 
 def _ratio(value: Decimal | None) -> float | None:

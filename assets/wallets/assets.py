@@ -2,20 +2,25 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
 from assets import keys
 from assets.publication import runs
 from assets.wallets.known_state import has_wallets, read_known
+from assets.wallets.log_reader import LogReport
+from assets.wallets.log_store import land_logs, log_requests
 from assets.wallets.model import ChainReport
 from assets.wallets.planning import plan
 from assets.wallets.store import Landed, land
+from assets.wallets.wallet_ledger import write_ledger
 
 _DESCRIPTIONS = {
     "chain_reads": "What each chain said in each run: block, endpoint, tries, cells by status.",
     "wallet_balances": "Balances of wallets, a row where amount or status changed.",
     "wallet_positions": "What the receipts that wallets hold stand for, a set where it changed.",
+    "wallet_transfers": "Transfers of tokens to and from wallets as logs tell them, and what ledgers get of them.",
 }
 
 
@@ -43,7 +48,8 @@ def wallets(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[
     warehouse, progress, chains = context.resources.warehouse, context.resources.progress, context.resources.chains
     run_id = context.run.run_id
     reports: Sequence[ChainReport] = ()
-    landed = Landed(0, 0, 0, 0)
+    logs: Sequence[LogReport] = ()
+    landed, transfers = Landed(0, 0, 0, 0), 0
     with warehouse.connect() as conn:
         is_asked = chains.is_allowed and runs.window_of(conn, run_id).is_present(datetime.now(UTC))
         is_asked = is_asked and has_wallets(conn)
@@ -51,17 +57,44 @@ def wallets(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[
     if asked is not None:
         reports = chains.read(asked.requests, asked.declared)
         with warehouse.connect() as conn:
+            of_logs = log_requests(conn, reports)
+        logs = chains.read_logs(of_logs)
+        with warehouse.connect() as conn:
             window = runs.move_to(conn, run_id, datetime.now(UTC))
             landed = land(conn, run_id, window.cutoff_at, asked, reports)
-        progress.say("chains", str(landed))
+            transfers = land_logs(conn, run_id, reports, logs)
+        progress.say("chains", f"{landed}, {transfers:,} transfers")
+    with warehouse.connect() as conn:
+        # also where nothing is asked: other files of the owner's may end what the chain tells sooner or later
+        counting = write_ledger(conn, run_id)
     rows = {
         "chain_reads": landed.chains,
         "wallet_balances": landed.balances,
         "wallet_positions": landed.positions,
+        "wallet_transfers": transfers,
     }
+    reported: dict[str, dict[str, dg.MetadataValue[Any] | int]] = {"wallet_transfers": {"ledger_rows": counting}}
+    if reports:
+        reported["chain_reads"] = {"chains": _table(reports)}
+    if logs:
+        reported["wallet_transfers"]["logs"] = dg.MetadataValue.table(
+            [dg.TableRecord(_log_record(one)) for one in logs]
+        )
     for table in keys.WALLET_TABLES:
-        report = {"chains": _table(reports)} if table == "chain_reads" and reports else {}
-        yield dg.MaterializeResult(asset_key=keys.raw(table), metadata={"new_rows": rows[table], **report})
+        metadata = {"new_rows": rows[table], **reported.get(table, {})}
+        yield dg.MaterializeResult(asset_key=keys.raw(table), metadata=metadata)
+
+
+def _log_record(log: LogReport) -> dict[str, str | int | float | bool]:
+    """One chain's logs in the metadata."""
+    return {
+        "chain": log.request.chain,
+        "block": log.request.block.number,
+        "read_until": min((part.until for part in log.ranges), default=log.request.block.number),
+        "transfers": sum(len(part.transfers) for part in log.ranges),
+        "blocks_gone": len(log.gone),
+        "problem": (log.failure or "")[:300],
+    }
 
 
 def _table(reports: Sequence[ChainReport]) -> dg.TableMetadataValue:

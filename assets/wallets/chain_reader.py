@@ -156,17 +156,19 @@ def _named(failure: Failure) -> str:
 async def _cells_and_facts(
     reader: BlockReader, request: ChainRequest, chain: Chain
 ) -> tuple[tuple[Cell, ...], tuple[TokenFacts, ...]]:
-    # cells of one token stand together, so that a token that spoils a multicall spoils few others'
-    order = sorted(range(len(request.cells)), key=lambda place: request.cells[place][1].address or "")
+    order = _order(request)
     wallets: dict[str, bytes] = {}
-    questions = [_question(*request.cells[place], wallets) for place in order]
+    cells_asked = [_question(*request.cells[place], wallets) for place in order]
     tokens = [asset for asset in request.facts_of if asset.address is not None]
-    questions += [Call(asset.address or "", data) for asset in tokens for data in _FACTS]
-    found = await reader.read(questions)
+    facts_asked = [Call(asset.address or "", data) for asset in tokens for data in _FACTS]
+    # without decimals an amount says nothing: they are asked, once for all, before most of the amounts
+    start = sum(place < request.first or request.cells[place][1].address is None for place in order)
+    end = start + len(facts_asked)
+    found = await reader.read([*cells_asked[:start], *facts_asked, *cells_asked[start:]])
     cells: list[Cell | None] = [None] * len(order)
-    for place, one in zip(order, found, strict=False):
+    for place, one in zip(order, [*found[:start], *found[end:]], strict=True):
         cells[place] = _cell(*request.cells[place], one)
-    told = iter(found[len(order) :])
+    told = iter(found[start:end])
     asked = [(asset, (next(told), next(told), next(told))) for asset in tokens]
     # what was not answered is not a token without decimals: it is asked again another time
     facts = [
@@ -178,6 +180,15 @@ async def _cells_and_facts(
         if asset.address is None
     ]
     return tuple(cell for cell in cells if cell is not None), tuple(facts)
+
+
+def _order(request: ChainRequest) -> list[int]:
+    """Places of the cells in the order in which they are asked: what time is too short for is the last.
+
+    Cells of one token stand together, so that a token that spoils a multicall spoils few others'.
+    """
+    rest = range(request.first, len(request.cells))
+    return [*range(request.first), *sorted(rest, key=lambda place: request.cells[place][1].address or "")]
 
 
 def _question(wallet: str, asset: Asset, wallets: dict[str, bytes]) -> Question:

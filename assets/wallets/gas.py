@@ -39,10 +39,16 @@ class Fee:
 
 @dataclass(frozen=True, slots=True)
 class Fees:
-    """Fees of the wallets' own transactions; `unknown` are transactions without one, and why."""
+    """Fees of the wallets' own transactions.
+
+    Attributes:
+        unknown: transactions without a fee, and why.
+        unread: those among them whose receipt no server gave; the others have one that does not tell it.
+    """
 
     fees: tuple[Fee, ...]
     unknown: Mapping[str, str]
+    unread: frozenset[str] = frozenset()
 
 
 async def read_fees(ask: AskChain, transfers: Sequence[Transfer], wallets: Collection[str]) -> Fees:
@@ -66,18 +72,24 @@ async def read_fees(ask: AskChain, transfers: Sequence[Transfer], wallets: Colle
         for part in parts.unread
         for place in range(part.first, part.last + 1)
     }
-    fees = []
+    fees, untold = [], {}
     for transfer, receipt in parts.found:
-        told = _fee(transfer, receipt, own)
+        told = _sender_and_fee(transfer, receipt, own)
         if isinstance(told, str):
             unknown[transfer.transaction] = told
-        elif told is not None and told.amount:
-            fees.append(told)
-    return Fees(tuple(fees), unknown)
+        elif told is not None:
+            sender, amount = told
+            if isinstance(amount, str):
+                untold[transfer.transaction] = amount
+            elif amount:
+                fees.append(Fee(sender, transfer.transaction, amount, transfer.block_number, transfer.executed_at))
+    return Fees(tuple(fees), unknown | untold, frozenset(unknown))
 
 
-def _fee(transfer: Transfer, receipt: object, wallets: Collection[str]) -> Fee | str | None:
-    """The fee; None when the sender is somebody else; in words why it is not known."""
+def _sender_and_fee(
+    transfer: Transfer, receipt: object, wallets: Collection[str]
+) -> tuple[str, int | str] | str | None:
+    """Who paid, and how much or why it is not told; None: somebody else did; in words why it is not the receipt."""
     if not isinstance(receipt, Mapping):
         return "no receipt"
     try:
@@ -86,14 +98,9 @@ def _fee(transfer: Transfer, receipt: object, wallets: Collection[str]) -> Fee |
         if receipt["blockHash"].lower() != transfer.block_hash:
             return "its block was replaced"
         sender = evm_address(receipt["from"])
-        if sender not in wallets:
-            return None
-        amount = fee_of(receipt)
+        return (sender, fee_of(receipt)) if sender in wallets else None
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        return f"a receipt that cannot be read ({type(error).__name__})"
-    if isinstance(amount, str):
-        return amount
-    return Fee(sender, transfer.transaction, amount, transfer.block_number, transfer.executed_at)
+        return "", f"a receipt that cannot be read ({type(error).__name__})"
 
 
 def fee_of(receipt: Mapping[str, object]) -> int | str:

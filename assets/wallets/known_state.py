@@ -3,7 +3,7 @@
 Belongs here: the SQL of that. Must not be here: what to ask of it (planning), what a read leaves (store).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from assets.registry.other_chains import known_slugs
 from assets.wallets.identity import asset_of, chain_of, instrument_id
@@ -32,6 +32,13 @@ left join raw.token_facts as facts on cells.instrument_id = facts.instrument_id
 where cells.raw_amount <> 0 and facts.is_position is not true
 order by 1, 2, 3
 """
+_UNREAD = """
+select unread.chain, unread.wallet, unread.instrument_id
+from ops.wallet_unread as unread
+left join raw.token_facts as facts on unread.instrument_id = facts.instrument_id
+where facts.is_position is not true
+order by unread.since, unread.instrument_id, unread.wallet
+"""
 LAST_READS = """
 select asked.chain, last.turn, good.block_number, good.block_hash, good.block_at
 from unnest(%s::text[]) as asked (chain)
@@ -58,13 +65,7 @@ def read_known(conn: Connection) -> Known:
         wallets.setdefault(chain, []).append(address)
     if not wallets:
         return Known({})
-    held: dict[str, list[tuple[str, str]]] = {}
-    with conn.cursor(name="held_cells") as cursor:
-        cursor.itersize = 50_000
-        cursor.execute(_HELD)
-        for chain, wallet, instrument in cursor:
-            if chain in wallets:
-                held.setdefault(chain, []).append((wallet, instrument))
+    held, unread = _cells(conn, _HELD, wallets), _cells(conn, _UNREAD, wallets)
     blocks, turns = {}, {}
     for chain, turn, number, block_hash, at in conn.execute(LAST_READS, [list(wallets)]):
         turns[chain] = turn
@@ -79,7 +80,20 @@ def read_known(conn: Connection) -> Known:
         _by_chain(row[0] for row in conn.execute(_WANTED_FACTS)),
         blocks,
         turns,
+        unread,
     )
+
+
+def _cells(conn: Connection, query: str, chains: Collection[str]) -> dict[str, list[tuple[str, str]]]:
+    """Wallet and instrument by chain, in the order of the query."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    with conn.cursor(name="cells") as cursor:
+        cursor.itersize = 50_000
+        cursor.execute(query)
+        for chain, wallet, instrument in cursor:
+            if chain in chains:
+                found.setdefault(chain, []).append((wallet, instrument))
+    return found
 
 
 def _declared(

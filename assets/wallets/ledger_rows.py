@@ -8,12 +8,12 @@ a reorganisation the same transaction may have another index: rows of blocks tha
 to.
 
 Where transactions move an instrument in an account, its balances are compared with them and change nothing any more
-(docs/contracts.md, balances CSV). So rows are for accounts whose ledger has an opening and what logs do not tell: fees
-alone, beside a native coin that only its balance explains, would make that holding negative.
+(docs/contracts.md, balances CSV). So a row is made only in a place that has a ledger (wallet_places.py): fees alone,
+beside a native coin that only its balance explains, would make that holding negative.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Context, Decimal
@@ -60,8 +60,20 @@ class LedgerRow:
     group_id: str | None = None
 
 
+#: The id under which an account's ledger has an instrument at a moment; None: it has none, and there is no row.
+Place = Callable[[WalletAccount, str, datetime], str | None]
+
+
+def everywhere(account: WalletAccount, instrument: str, at: datetime) -> str:
+    """Each account has a ledger of everything, under the instrument's own id."""
+    return instrument
+
+
 def transfer_rows(
-    transfers: Iterable[Transfer], accounts: Sequence[WalletAccount], units: Mapping[Asset, Unit]
+    transfers: Iterable[Transfer],
+    accounts: Sequence[WalletAccount],
+    units: Mapping[Asset, Unit],
+    place: Place = everywhere,
 ) -> list[LedgerRow]:
     """Rows of the accounts whose wallets sent or received.
 
@@ -70,6 +82,7 @@ def transfer_rows(
         accounts: all accounts with wallets on that chain.
         units: the tokens that may enter a ledger: trusted, and their decimals known. A transfer of any other makes no
             row, since anybody can make a token that claims one.
+        place: where each account has a ledger.
     """
     of_address: dict[str, list[WalletAccount]] = defaultdict(list)
     for account in accounts:
@@ -80,26 +93,33 @@ def transfer_rows(
         is_moving = transfer.amount > 0 and transfer.sender != transfer.recipient
         if unit is None or transfer.asset.kind is not AssetKind.ERC20 or not is_moving:
             continue
-        senders, recipients = of_address.get(transfer.sender, []), of_address.get(transfer.recipient, [])
-        for user in dict.fromkeys(account.user_id for account in (*senders, *recipients)):
-            outs = {one.portfolio_id: one for one in senders if one.user_id == user}
-            ins = {one.portfolio_id: one for one in recipients if one.user_id == user}
+        senders, recipients = (
+            [
+                (one, name)
+                for one in of_address.get(address, [])
+                if (name := place(one, unit.instrument_id, transfer.executed_at)) is not None
+            ]
+            for address in (transfer.sender, transfer.recipient)
+        )
+        for user in dict.fromkeys(account.user_id for account, _ in (*senders, *recipients)):
+            outs = {one.portfolio_id: (one, name) for one, name in senders if one.user_id == user}
+            ins = {one.portfolio_id: (one, name) for one, name in recipients if one.user_id == user}
             rows += _rows_of_user(transfer, unit, outs, ins)
     return rows
 
 
-def fee_rows(fees: Iterable[Fee], chain: str, accounts: Sequence[WalletAccount], native: Unit) -> list[LedgerRow]:
-    """A FEE in the native coin for each account whose wallet sent the transaction."""
+def fee_rows(
+    fees: Iterable[Fee], chain: str, accounts: Sequence[WalletAccount], native: Unit, place: Place = everywhere
+) -> list[LedgerRow]:
+    """A FEE in the native coin for each account whose wallet sent the transaction, where it has a ledger."""
     rows = []
     for fee in sorted(fees, key=lambda one: (one.block_number, one.transaction)):
         quantity = _quantity(fee.amount, native)
         external_id = f"{chain}:{fee.transaction}:gas"
         rows += [
-            LedgerRow(
-                one.portfolio_id, one.account_id, fee.executed_at, "FEE", native.instrument_id, quantity, external_id
-            )
+            LedgerRow(one.portfolio_id, one.account_id, fee.executed_at, "FEE", name, quantity, external_id)
             for one in accounts
-            if one.address == fee.wallet
+            if one.address == fee.wallet and (name := place(one, native.instrument_id, fee.executed_at)) is not None
         ]
     return rows
 
@@ -126,7 +146,10 @@ def as_batch(path: str, rows: Sequence[LedgerRow]) -> Batch:
 
 
 def _rows_of_user(
-    transfer: Transfer, unit: Unit, outs: Mapping[str, WalletAccount], ins: Mapping[str, WalletAccount]
+    transfer: Transfer,
+    unit: Unit,
+    outs: Mapping[str, tuple[WalletAccount, str]],
+    ins: Mapping[str, tuple[WalletAccount, str]],
 ) -> list[LedgerRow]:
     """Rows of one user, whose portfolios hold one account of an address at most.
 
@@ -142,13 +165,14 @@ def _rows_of_user(
     for accounts, paired, alone in ((outs, "TRANSFER_OUT", "WITHDRAWAL"), (ins, "TRANSFER_IN", "DEPOSIT")):
         for portfolio in sorted(accounts):
             group_id = f"{external_id}:{portfolio}" if portfolio in both else external_id if is_pair else None
+            account, instrument = accounts[portfolio]
             rows.append(
                 LedgerRow(
                     portfolio,
-                    accounts[portfolio].account_id,
+                    account.account_id,
                     transfer.executed_at,
                     paired if group_id else alone,
-                    unit.instrument_id,
+                    instrument,
                     quantity,
                     external_id,
                     group_id,

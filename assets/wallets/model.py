@@ -126,6 +126,7 @@ class ChainRequest:
         facts_of: tokens whose decimals, symbol and name are not known yet.
         positions_of: wallets whose positions in known protocols are wanted.
         expected: the last block that counted, to notice that it was reorganised away; None for the first read.
+        first: so many of the cells are asked before all others, in their order.
     """
 
     chain: str
@@ -133,6 +134,7 @@ class ChainRequest:
     facts_of: Sequence[Asset] = ()
     positions_of: Sequence[str] = ()
     expected: Block | None = None
+    first: int = 0
 
 
 @dataclass(frozen=True, slots=True)

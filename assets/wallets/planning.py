@@ -6,11 +6,13 @@ counts for (dbt's int_instruments).
 For every wallet: the native coin, what it held before, what the owner declared, the curated tokens of the chain, and
 one slice of all other listed tokens; so that after `SLICES` reads of a chain its whole list has been asked. A token is
 curated when two of the lists name it, or Aave's, whose reserves are stablecoins and other large tokens.
+What was to be read and was not, and what a log told of, is asked before all else, the oldest first: so all is read
+after some reads of a chain that takes more time than it has.
 Mirrors of the native coin are in no list. What readers of positions read (aTokens, debt tokens, pairs, staked ether,
 what the owner declared as such) is left out, since it would count twice.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -39,6 +41,7 @@ class Known:
         wanted_facts: instruments by chain whose decimals or symbol are needed, besides what is asked.
         blocks: the last block that counts, by chain.
         turns: reads so far, by chain.
+        unread: wallet and instrument by chain: what is still to be read, oldest first.
     """
 
     wallets: Mapping[str, Sequence[str]]
@@ -48,6 +51,7 @@ class Known:
     wanted_facts: Mapping[str, Collection[str]] = field(default_factory=dict)
     blocks: Mapping[str, Block] = field(default_factory=dict)
     turns: Mapping[str, int] = field(default_factory=dict)
+    unread: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +98,27 @@ def plan(known: Known) -> Plan:
 
 
 def _request(slug: str, asked: tuple[Asset, ...], elsewhere: frozenset[str], known: Known) -> ChainRequest:
-    wallets, of_all = known.wallets[slug], set(asked)
-    cells = [(wallet, asset) for wallet in wallets for asset in asked]
-    present, assets = set(wallets), dict.fromkeys(asked)
-    behind: dict[str, Asset | None] = {}
-    for wallet, instrument in known.held.get(slug, ()):
-        if instrument not in behind:
-            behind[instrument] = asset_of(instrument)
-        asset = behind[instrument]
-        if asset is not None and wallet in present and asset not in of_all and asset.address not in elsewhere:
-            cells.append((wallet, asset))
-            assets[asset] = None
+    wallets = known.wallets[slug]
+    present, behind = set(wallets), dict[str, Asset | None]()
+
+    def known_cells(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Asset]]:
+        for wallet, instrument in pairs:
+            if instrument not in behind:
+                behind[instrument] = asset_of(instrument)
+            asset = behind[instrument]
+            if asset is not None and wallet in present and asset.address not in elsewhere:
+                yield wallet, asset
+
+    unread = tuple(known_cells(known.unread.get(slug, ())))
+    of_all = ((wallet, asset) for wallet in wallets for asset in asked)
+    cells = tuple(dict.fromkeys((*unread, *of_all, *known_cells(known.held.get(slug, ())))))
+    assets = dict.fromkeys((*asked, *(asset for _, asset in cells)))
     for instrument in known.wanted_facts.get(slug, ()):
         asset = asset_of(instrument)
         if asset is not None:
             assets[asset] = None
     facts_of = [a for a in assets if a.kind is not Kind.NATIVE and instrument_id(a) not in known.facts]
-    return ChainRequest(slug, cells, facts_of, tuple(wallets), known.blocks.get(slug))
+    return ChainRequest(slug, cells, facts_of, tuple(wallets), known.blocks.get(slug), len(unread))
 
 
 @cache

@@ -65,6 +65,15 @@ def cell_rows(reports: Iterable[ChainReport], plan: Plan) -> Iterator[Sequence[A
             yield report.chain, wallet, instrument, status, units, reason, instrument in named
 
 
+def unread_rows(reports: Iterable[ChainReport]) -> Iterator[Sequence[Any]]:
+    """Cells that chains which answered did not tell: time ran out, or their servers failed for them alone."""
+    for report in reports:
+        name = _memo(instrument_id)
+        for cell in report.cells:
+            if cell.status is Status.FAILED:
+                yield report.chain, cell.wallet, name(cell.asset), report.asked_at
+
+
 def _memo(function: Callable[[Asset], str]) -> Callable[[Asset], str]:
     """The same few assets come with every wallet; hashing one costs less than making its id."""
     known: dict[Asset, str] = {}

@@ -17,6 +17,7 @@ from assets.wallets.known_state import LAST_READS
 from assets.wallets.model import ChainReport
 from assets.wallets.planning import Plan
 from assets.wallets.report_rows import cell_rows, component_rows, fact_rows, read_row
+from assets.wallets.unread import note_unread
 from assets.warehouse.database import Connection, copy_rows
 
 #: Changed rows from which on tables are analysed: the models come before autovacuum does.
@@ -256,6 +257,7 @@ def land(conn: Connection, run_id: str, cutoff_at: datetime, plan: Plan, reports
     conn.execute(_FACTS)
     problems = {report.chain: bool(report.problems) for report in read}
     asked = [(r.chain, w) for r in plan.requests if r.chain in problems for w in r.positions_of]
+    note_unread(conn, read)
     conn.execute(_ABSENT_POSITIONS, [[c for c, _ in asked], [w for _, w in asked], [problems[c] for c, _ in asked]])
     conn.execute(_CHANGED)
     balances = conn.execute(_APPEND).rowcount

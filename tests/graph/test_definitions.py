@@ -40,7 +40,7 @@ def test_jobs_have_no_hole(definitions, graph) -> None:
         job = definitions.resolve_job_def(name)
         selected = set(job.asset_layer.selected_asset_keys)
         if name == MARKET_JOB:
-            assert selected == {keys.market(*table) for table in keys.MARKET_TABLES}
+            assert selected == {*(keys.market(*table) for table in keys.MARKET_TABLES), keys.CORRELATION_WATCH}
             assert not _between(graph, selected) - selected
             continue
         if name == MAINTENANCE_JOB:

@@ -120,3 +120,21 @@ def test_the_embedded_server_takes_readers(tmp_path: Path) -> None:
         assert holdfast("down", home=home).stdout.strip() == "stopped"
     finally:
         remove_home(home)
+
+
+def test_what_cannot_start_says_why(empty_database_url: str, tmp_path: Path) -> None:
+    """The database is found by a resource, before any step: its failure must not be silent."""
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute("create schema ops")
+        connection.execute(
+            "create table ops.schema_migrations (version integer primary key, name text not null,"
+            " content_hash text not null, applied_at timestamptz not null default now())"
+        )
+        connection.execute("insert into ops.schema_migrations values (9999, '9999_later.sql', 'x')")
+    inputs, home = two_portfolios(tmp_path / "inputs"), tmp_path / "home"
+    done = holdfast("run", "--inputs", inputs, "--database-url", empty_database_url, home=home)
+    assert done.returncode == 1
+    assert json.loads(done.stdout.splitlines()[-1])["status"] == "failed"
+    assert "9999_later.sql" in done.stderr
+    assert "newer Holdfast" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,13 @@ def household(folder: Path) -> Path:
         policy={
             "objective": "min_volatility", "universe": ["etf:SPY", "crypto:ETH"], "max_weight": "0.7",
             "lookback_days": "30", "group_limits": [{"by": "asset_class", "group": "crypto", "max": "0.6"}],
+            "min_holding": "0.02", "max_assets": "2", "max_turnover": "0.3", "selection": "annealing",
         },
     )  # fmt: skip
     main = portfolio(
         "main", name="Main: 'mine'", base_currency="EUR", benchmark="etf:SPY", lot_scope="portfolio",
-        targets={"etf:SPY": "0.1", "crypto:ETH": "0.2", "fiat:USD": "0.7"},
+        tax_rates={"short": "0.37", "long": "0.2"}, targets={"etf:SPY": "0.1", "crypto:ETH": "0.2", "fiat:USD": "0.7"},
+        limits=[{"metric": "leverage", "warn": "1.5", "fail": "3"}, {"metric": "buying_power", "fail": "0.05"}],
         accounts=[
             {"id": "main", "kind": "manual"}, {"id": "kraken", "kind": "exchange", "exchange": "kraken"},
             {"id": "wallet", "kind": "wallet", "address": ADDRESS, "chains": ["ethereum", "arbitrum"]},
@@ -60,14 +63,21 @@ def household(folder: Path) -> Path:
             "etf:SPY,2024-01-09T15:30:00Z,36.5,USD",
             "etf:SPY,2024-01-10,-1,USD",
         ],
-        instruments=["custom:house,Our house,EUR,365", "custom:boat,,USD,", 'etf:SPY,"S&P, ""500""",USD,252'],
         balances=[
             "main,wallet,eip155:1/slip44:60,2024-01-02,3.25",
             "main,wallet,eip155:1/slip44:60,2024-01-05T12:00:00Z,4",
         ],
     )
+    (folder / "instruments.csv").write_text(
+        "instrument,name,quote_currency,annualization_days,lot_size\n"
+        'custom:house,Our house,EUR,365,\ncustom:boat,,USD,,\netf:SPY,"S&P, ""500""",USD,252,0.01\n'
+    )
     (folder / "corporate_actions.csv").write_text(
         "instrument,ex_date,kind,ratio,amount,currency\netf:SPY,2024-01-08,dividend,,0.31,USD\n"
+    )
+    (folder / "scenarios.yaml").write_text(
+        "version: 1\nscenarios:\n- {id: crash, name: 'A crash, \"ours\"', shocks: [{by: asset_class, group: etf, change: -0.3},"
+        " {by: instrument, instrument: crypto:ETH, change: -0.6}]}\n"
     )
     return folder
 
@@ -112,6 +122,14 @@ def test_a_run_of_the_export_publishes_the_same(database_url: str, module_databa
     for name in before:
         assert before[name] == after[name], name
     assert len(before["transactions"]) >= 12
+    # the wallet's coins came in this year: the owner's short rate taxes their gain
+    ((portfolio_id, action, gain, short, long, tax),) = rows(
+        database_url,
+        "select portfolio_id, action, realized_gain_base, short_gain_base, long_gain_base, estimated_tax_base"
+        " from marts.rebalancing_suggestions",
+    )
+    assert (portfolio_id, action, gain, long, tax) == ("main", "sell", short, 0, short * Decimal("0.37"))
+    assert gain > 0
 
     # and the export of the export is the export
     exported_to(module_database_url, tmp_path / "twice")

@@ -330,6 +330,43 @@ def test_new_holdings_wake_who_listens_and_are_work_until_they_are_tracked(datab
         assert not list(listener.notifies(timeout=0.2, stop_after=1))
 
 
+def test_a_token_that_a_wallet_holds_wakes_too(database_url: str, conn: Connection) -> None:
+    hold(conn, "crypto:USDC")
+    conn.execute(
+        "insert into registry.portfolio_wallets (user_id, portfolio_id, wallet_address, chain_id)"
+        " values ('user', 'p', '0x1', 'ethereum')"
+    )
+    conn.execute(
+        "insert into ops.known_instruments (instrument_id, canonical_instrument) values ('eip155:1/a', 'crypto:USDC')"
+    )
+
+    def read(instrument: str, amount: int) -> None:
+        conn.execute(
+            "insert into raw.wallet_balances (read_id, chain, wallet, instrument_id, status, raw_amount)"
+            " values (1, 'ethereum', '0x1', %s, case when %s > 0 then 'ok' else 'zero' end, %s)",
+            [instrument, amount, amount],
+        )
+
+    with conn.transaction():
+        needs.write_needs(conn, Resolution.DAY, NOW, NOW - LOOKBACK, PAUSE_AFTER)
+    with connect(database_url, autocommit=True) as listener:
+        listener.execute(f"listen {HOLDINGS_CHANNEL}".encode())
+        read("eip155:1/a", 5)  # has the price of what is tracked already
+        read("eip155:1/b", 0)
+        assert not list(listener.notifies(timeout=0.2, stop_after=1))
+        with conn.transaction():
+            needs.write_needs(conn, Resolution.DAY, NOW, NOW - LOOKBACK, PAUSE_AFTER)
+        assert not is_work_waiting(conn)
+        read("eip155:1/b", 7)
+        assert [one.payload for one in listener.notifies(timeout=5, stop_after=1)] == ["wallet_balances"]
+        assert is_work_waiting(conn)
+        with conn.transaction():
+            needs.write_needs(conn, Resolution.DAY, NOW, NOW - LOOKBACK, PAUSE_AFTER)
+        assert not is_work_waiting(conn)
+    tracked = conn.execute("select instrument_id from registry.tracked_instruments order by 1").fetchall()
+    assert ("eip155:1/b",) in tracked
+
+
 def test_nothing_lands_while_a_run_is_at_work(database_url: str, conn: Connection, server: ProviderServer) -> None:
     hold(conn, "crypto:BTC")
     queue_all(conn, server)

@@ -19,7 +19,8 @@ PUBLISHED = {
     "transactions", "income", "portfolio_daily", "portfolio_performance", "open_lots", "realized_gains", "cash_flows",
     "portfolio_allocation", "allocation_risk", "optimization_runs", "target_weights", "efficient_frontier",
     "rebalancing_suggestions", "portfolio_comparison", "portfolio_contribution", "performance_attribution",
-    "data_quality", "source_freshness", "publications", "reconciliation", "gains_by_year",
+    "data_quality", "source_freshness", "publications", "reconciliation", "gains_by_year", "asset_correlations",
+    "correlation_regimes", "factor_exposures", "orders", "optimization_inputs", "portfolio_risk", "risk_contributions", "stress_tests",
 }  # fmt: skip
 
 
@@ -78,6 +79,7 @@ def test_every_key_is_unique_among_current_rows(url: str) -> None:
         "holdings_daily": "portfolio_id, account_id, instrument_id, valuation_date",
         "snapshot_breakdowns": "portfolio_id, snapshot_date, dimension, bucket",
         "publications": "publication_id",
+        "orders": "client_order_id",
         "gains_by_year": "portfolio_id, disposal_year, holding_period, instrument_id",
     }.items():
         assert rows(url, f"select {key} from marts.{view} group by {key} having count(*) > 1") == [], view

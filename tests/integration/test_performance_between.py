@@ -4,7 +4,6 @@ The daily table here is test data with the documented columns of marts.portfolio
 """
 
 import math
-import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -241,13 +240,20 @@ def test_neighbouring_ranges_link(database: Connection, ten_years: int) -> None:
     assert second["start_value_base"] == first["end_value_base"]
 
 
-def test_ten_years_take_less_than_50_ms(database: Connection, ten_years: int) -> None:
-    seconds = []
-    for _ in range(7):
-        started = time.perf_counter()
-        between(database, "p", FIRST, FIRST + timedelta(ten_years))
-        seconds.append(time.perf_counter() - started)
-    assert min(seconds) < 0.05
+def test_ten_years_are_read_a_few_times_not_once_a_day(database: Connection, ten_years: int) -> None:
+    """What the call costs is counted in pages: a wall clock would say how busy the machine is."""
+    query = (
+        "explain (analyze, buffers, format json) select * from marts.performance_between("
+        f"'p', '{FIRST}', '{FIRST + timedelta(ten_years)}')"
+    )
+    database.execute(query.encode())  # the first call also reads the catalogue
+    found = database.execute(query.encode()).fetchone()
+    pages = database.execute("select pg_relation_size('marts.portfolio_daily') / 8192").fetchone()
+    assert found is not None
+    assert pages is not None
+    plan = found[0][0]["Plan"]
+    read = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+    assert 0 < read <= 12 * pages[0], (read, pages)
 
 
 def test_the_reading_role_can_call_it(database: Connection, ten_years: int) -> None:

@@ -23,28 +23,42 @@ DECIMALS = 1e6
 
 
 def allocate_population(
-    covariance: Floats, offsets: Integers, members: Integers, weights: Floats, statuses: Integers
+    covariance: Floats,
+    offsets: Integers,
+    members: Integers,
+    kept: Floats,
+    added: Floats,
+    weights: Floats,
+    statuses: Integers,
 ) -> None:
-    """Fill `weights` (as members) and `statuses` (portfolios,); NaN where not OPTIMAL."""
+    """Fill `weights` (as members) and `statuses` (portfolios,); NaN where not OPTIMAL.
+
+    A portfolio's covariance is kept x that of its members + added x identity.
+    """
     longest = 0
     for portfolio in range(len(offsets) - 1):
         longest = max(longest, offsets[portfolio + 1] - offsets[portfolio])
+    sub = np.empty((longest, longest))
+    own = np.arange(longest)
     distance = np.empty((longest, longest))
     order = np.empty(longest, dtype=np.int64)
     numbers = np.empty((7, 2 * longest), dtype=np.int64)
     vectors = np.empty((2, longest))
     for portfolio in range(len(offsets) - 1):
         begin, end = offsets[portfolio], offsets[portfolio + 1]
-        own = members[begin:end]
-        statuses[portfolio] = state_of(covariance, own)
+        size = end - begin
+        for i in range(size):
+            for j in range(size):
+                sub[i, j] = kept[portfolio] * covariance[members[begin + i], members[begin + j]]
+            sub[i, i] += added[portfolio]
+        statuses[portfolio] = state_of(sub, own[:size])
         if statuses[portfolio] != OPTIMAL:
             for k in range(begin, end):
                 weights[k] = math.nan
             continue
-        size = end - begin
-        fill_distances(covariance, own, distance)
+        fill_distances(sub, own[:size], distance)
         order_leaves(distance, size, vectors, numbers, order)
-        bisect(covariance, own, order, size, numbers, weights[begin:end])
+        bisect(sub, own[:size], order, size, numbers, weights[begin:end])
 
 
 def state_of(covariance: Floats, own: Integers) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from assets.allocation.population import quadratic_kernel
-from assets.allocation.population.shapes import Floats, Integers, floats, require_population, spread
+from assets.allocation.population.shapes import Floats, Integers, floats, integers, require_population, spread
 from assets.performance.compiled import kernel
 
 OBJECTIVES = {
@@ -88,8 +88,10 @@ def solve_population(
     lower: ArrayLike = 0.0,
     upper: ArrayLike = 1.0,
     groups: GroupLimits | None = None,
-    risk_free_rate: float = 0.0,
+    risk_free_rate: ArrayLike = 0.0,
     targets: ArrayLike = np.nan,
+    kept: ArrayLike = 1.0,
+    added: ArrayLike = 0.0,
 ) -> Optima:
     """Optimal weights of each portfolio over its own part of the universe.
 
@@ -102,8 +104,10 @@ def solve_population(
         lower: least weight, one for all or as members.
         upper: largest weight, likewise.
         groups: further limits.
-        risk_free_rate: a year, for max_sharpe.
-        targets: volatility (efficient_risk) or return (efficient_return), one for all or one a portfolio.
+        risk_free_rate: a year, for max_sharpe, one for all or one a portfolio.
+        targets: volatility (efficient_risk) or return (efficient_return), likewise.
+        kept: the portfolio's own covariance is kept x covariance + added x identity, likewise (see moments).
+        added: likewise.
 
     Returns:
         Weights that keep the bounds exactly and sum to 1 within 1e-9, with their proof; else a status that says why
@@ -141,11 +145,29 @@ def solve_population(
         floats(groups.least),
         floats(groups.most),
         OBJECTIVES[objective],
-        float(risk_free_rate),
+        spread(risk_free_rate, count),
         spread(targets, count),
+        spread(kept, count),
+        spread(added, count),
         weights,
         values,
         residuals,
         statuses,
     )
     return Optima(offsets, weights, values, residuals, STATUSES[statuses])
+
+
+def best_returns(
+    expected_returns: Floats, offsets: Integers, members: Integers, lower: ArrayLike = 0.0, upper: ArrayLike = 1.0
+) -> Floats:
+    """The largest expected return (portfolios,) that weights between their bounds can have; arguments as above."""
+    best = np.empty(len(offsets) - 1)
+    kernel(quadratic_kernel.fill_best_returns, len(members))(
+        floats(expected_returns),
+        integers(offsets),
+        integers(members),
+        spread(lower, len(members)),
+        spread(upper, len(members)),
+        best,
+    )
+    return best

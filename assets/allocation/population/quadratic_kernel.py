@@ -62,8 +62,10 @@ def solve_population(
     least: Floats,
     most: Floats,
     objective: int,
-    risk_free: float,
+    risk_free: Floats,
     targets: Floats,
+    kept: Floats,
+    added: Floats,
     weights: Floats,
     values: Floats,
     residuals: Floats,
@@ -82,8 +84,10 @@ def solve_population(
         least: (G,), most too.
         most: (G,).
         objective: one of the four.
-        risk_free: for the Sharpe ratio.
+        risk_free: (portfolios,) for the Sharpe ratio.
         targets: (portfolios,) volatility or return; read by the two efficient objectives.
+        kept: (portfolios,) the share of `covariance` in the portfolio's own.
+        added: (portfolios,) what its own has more on the diagonal.
         weights: out.
         values: out: volatility, Sharpe ratio, return, volatility.
         residuals: out, KKT.
@@ -121,7 +125,8 @@ def solve_population(
         for i in range(size):
             row[groups, i] = returns[members[begin + i]]
             for j in range(size):
-                sub[i, j] = covariance[members[begin + i], members[begin + j]]
+                sub[i, j] = kept[portfolio] * covariance[members[begin + i], members[begin + j]]
+            sub[i, i] += added[portfolio]
         status, value, residual = solve_one(
             sub,
             size,
@@ -132,7 +137,7 @@ def solve_population(
             high,
             groups,
             objective,
-            risk_free,
+            risk_free[portfolio],
             targets[portfolio],
             factor,
             inverse,
@@ -528,6 +533,16 @@ def best_return(reward: Floats, lower: Floats, upper: Floats, size: int, weights
         if weights[best] < upper[best]:
             break
     return total
+
+
+def fill_best_returns(
+    returns: Floats, offsets: Integers, members: Integers, lower: Floats, upper: Floats, best: Floats
+) -> None:
+    """Fill `best` (portfolios,) with the largest return between the bounds (as members)."""
+    for portfolio in range(len(offsets) - 1):
+        begin, end = offsets[portfolio], offsets[portfolio + 1]
+        own = returns[members[begin:end]]
+        best[portfolio] = best_return(own, lower[begin:end], upper[begin:end], end - begin, np.empty(end - begin))
 
 
 def mean_variance(sub: Floats, size: int) -> float:

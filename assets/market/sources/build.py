@@ -11,7 +11,7 @@ from pathlib import Path
 from assets.market.model import MarketSource
 from assets.market.sources.asking import Asking
 from assets.market.sources.ccxt_source import CcxtSource
-from assets.market.sources.chainlink import Call, ChainlinkSource
+from assets.market.sources.chainlink import Calls, ChainlinkSource
 from assets.market.sources.coingecko import CoinGeckoSource
 from assets.market.sources.defillama import DefiLlamaSource
 from assets.market.sources.ecb import EcbSource
@@ -41,7 +41,7 @@ def build_sources(
     now: Callable[[], datetime],
     endpoints: Mapping[str, str],
     *,
-    call: Call | None = None,
+    calls: Calls | None = None,
     ecb_file: Path | None = None,
 ) -> dict[str, MarketSource]:
     """One source for each name; what is none of ours is taken for an exchange of ccxt.
@@ -51,7 +51,7 @@ def build_sources(
         asking: budgets and patience of the run.
         now: the wall clock, UTC.
         endpoints: HOLDFAST_ENDPOINT_<SOURCE> by source.
-        call: reads contracts; without it there is no chainlink.
+        calls: reads contracts; without it there is no chainlink.
         ecb_file: a copy of the ECB's rates.
     """
     built: dict[str, MarketSource] = {}
@@ -66,8 +66,8 @@ def build_sources(
         elif name == "defillama":
             built[name] = DefiLlamaSource(asking, now, endpoint)
         elif name == "chainlink":
-            if call is not None:
-                built[name] = ChainlinkSource(call, now)
+            if calls is not None:
+                built[name] = ChainlinkSource(calls, now)
         else:
             built[name] = CcxtSource(name, asking, now, endpoint)
     return built

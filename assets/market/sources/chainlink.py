@@ -1,7 +1,7 @@
 """Chainlink price feeds, read on chain through the wallet engine.
 
 Belongs here: the three calls of a feed and when its answer may be believed (docs.chain.link, "Data Feeds API
-Reference"). Must not be here: nodes and requests (the `call` that is given), addresses (data/chainlink_feeds.csv).
+Reference"). Must not be here: nodes and requests (the `calls` that are given), addresses (data/chainlink_feeds.csv).
 An address in a list proves nothing: before its first price each feed must say on chain that it is the pair that the
 list says. Decimals come from the chain too.
 """
@@ -30,8 +30,8 @@ from assets.market.sources.answers import joined_parts
 from assets.market.symbols import Feed, feeds
 from assets.network.errors import Failure, Kind
 
-#: chain slug, contract, call data → returned bytes, or why there are none
-Call = Callable[[str, str, bytes], Awaitable[bytes | Failure]]
+#: chain slug, contracts with their call data → what each returned, all at one block, or why there is nothing
+Calls = Callable[[str, Sequence[tuple[str, bytes]]], Awaitable[Sequence[bytes | Failure]]]
 
 _LATEST_ROUND_DATA, _GET_ROUND_DATA = bytes.fromhex("feaf968c"), bytes.fromhex("9a6fc8d5")
 _DECIMALS, _DESCRIPTION = bytes.fromhex("313ce567"), bytes.fromhex("7284e416")
@@ -44,7 +44,7 @@ class ChainlinkSource:
     """Reviewed feeds.
 
     Args:
-        call: reads a contract.
+        calls: reads contracts.
         now: the wall clock, UTC.
         known: feeds by instrument; default: the reviewed list.
     """
@@ -52,8 +52,8 @@ class ChainlinkSource:
     name = "chainlink"
     asset_classes = frozenset({"crypto", "token"})
 
-    def __init__(self, call: Call, now: Callable[[], datetime], known: dict[str, Feed] | None = None) -> None:
-        self._call, self._now = call, now
+    def __init__(self, calls: Calls, now: Callable[[], datetime], known: dict[str, Feed] | None = None) -> None:
+        self._calls, self._now = calls, now
         self._feeds = feeds() if known is None else known
         self._decimals: dict[str, int] = {}
 
@@ -83,32 +83,55 @@ class ChainlinkSource:
 
     async def latest(self, symbols: Sequence[SourceSymbol]) -> Fetched[Price]:
         """See `MarketSource`. A price older than its feed promises to be is a fault, not a price."""
-        parts: list[Fetched[Price]] = []
+        by_chain: dict[str, list[Feed]] = {}
         for symbol in symbols:
             feed = self._feeds[symbol.instrument_id]
-            answer = await self._round(feed, _LATEST_ROUND_DATA)
-            if isinstance(answer, Price) and self._now() - answer.priced_at > timedelta(seconds=feed.max_age_seconds):
-                answer = Failure.of(Kind.MALFORMED, f"a price older than {feed.max_age_seconds} seconds")
-            report = FetchReport(self.name, symbol.instrument_id, "latest", None, 1, Outcome.FAILED)
-            if isinstance(answer, Failure):
-                parts.append(Fetched((), failed(report, answer)))
-            else:
-                parts.append(Fetched((answer,), replace(report, outcome=Outcome.COMPLETE, rows=1)))
+            by_chain.setdefault(feed.chain, []).append(feed)
+        parts: list[Fetched[Price]] = []
+        for chain, known in by_chain.items():
+            answers = await self._rounds(chain, [(feed, _LATEST_ROUND_DATA) for feed in known])
+            for place, (feed, answer) in enumerate(zip(known, answers, strict=True)):
+                parts.append(self._fetched(feed, answer, 0 if place else 1))
         return joined_parts(self.name, "latest", parts)
+
+    def _fetched(self, feed: Feed, answer: Price | Failure, requests: int) -> Fetched[Price]:
+        if isinstance(answer, Price) and self._now() - answer.priced_at > timedelta(seconds=feed.max_age_seconds):
+            answer = Failure.of(Kind.MALFORMED, f"a price older than {feed.max_age_seconds} seconds")
+        report = FetchReport(self.name, feed.instrument_id, "latest", None, requests, Outcome.FAILED)
+        if isinstance(answer, Failure):
+            return Fetched((), failed(report, answer))
+        return Fetched((answer,), replace(report, outcome=Outcome.COMPLETE, rows=1))
 
     async def price_of_round(self, symbol: SourceSymbol, round_id: int) -> Price | Failure:
         """The price of one round, as it stood: `priced_at` is when the round was answered."""
-        return await self._round(self._feeds[symbol.instrument_id], _GET_ROUND_DATA + round_id.to_bytes(_WORD))
+        feed = self._feeds[symbol.instrument_id]
+        [answer] = await self._rounds(feed.chain, [(feed, _GET_ROUND_DATA + round_id.to_bytes(_WORD))])
+        return answer
 
     async def actions(self, symbol: SourceSymbol, window: Window) -> Fetched[Action]:
         """None: coins have no corporate actions here. No request."""
         return Fetched((), FetchReport(self.name, symbol.instrument_id, "actions", window, 0, Outcome.EMPTY))
 
-    async def _round(self, feed: Feed, data: bytes) -> Price | Failure:
-        decimals = await self._known_decimals(feed)
-        if isinstance(decimals, Failure):
-            return decimals
-        returned = await self._call(feed.chain, feed.address, data)
+    async def _rounds(self, chain: str, asked: Sequence[tuple[Feed, bytes]]) -> list[Price | Failure]:
+        """Rounds of feeds of one chain; a feed is asked who it is until it has said so."""
+        new = [feed for feed, _ in asked if feed.address not in self._decimals]
+        questions = [(feed.address, data) for feed, data in asked]
+        questions += [(feed.address, data) for feed in new for data in (_DESCRIPTION, _DECIMALS)]
+        told = await self._calls(chain, questions)
+        of_new = iter(told[len(asked) :])
+        doubts: dict[str, Failure] = {}
+        for feed in new:
+            decimals = _proven_decimals(feed, next(of_new), next(of_new))
+            if isinstance(decimals, Failure):
+                doubts[feed.address] = decimals
+            else:
+                self._decimals[feed.address] = decimals
+        return [
+            doubts.get(feed.address) or self._price(feed, returned)
+            for (feed, _), returned in zip(asked, told, strict=False)
+        ]
+
+    def _price(self, feed: Feed, returned: bytes | Failure) -> Price | Failure:
         if isinstance(returned, Failure):
             return returned
         if len(returned) != 5 * _WORD:
@@ -122,23 +145,26 @@ class ChainlinkSource:
             return Failure.of(Kind.MALFORMED, "a price that is not above 0")
         if updated > self._now().timestamp() + _AHEAD.total_seconds():
             return Failure.of(Kind.MALFORMED, "a price of a time that has not come")
-        return Price(feed.instrument_id, utc(updated), Decimal(answer).scaleb(-decimals), feed.currency, self.name)
+        return Price(
+            feed.instrument_id,
+            utc(updated),
+            Decimal(answer).scaleb(-self._decimals[feed.address]),
+            feed.currency,
+            self.name,
+        )
 
-    async def _known_decimals(self, feed: Feed) -> int | Failure:
-        """Decimals of a feed that has said that it is the one; asked for once."""
-        if feed.address not in self._decimals:
-            told = await self._call(feed.chain, feed.address, _DESCRIPTION)
-            if isinstance(told, Failure):
-                return told
-            if _text(told) != feed.description:
-                return Failure.of(Kind.PERMANENT, "the contract does not say that it is this feed")
-            returned = await self._call(feed.chain, feed.address, _DECIMALS)
-            if isinstance(returned, Failure):
-                return returned
-            if len(returned) != _WORD or int.from_bytes(returned) > _MOST_DECIMALS:
-                return Failure.of(Kind.MALFORMED, "no decimals")
-            self._decimals[feed.address] = int.from_bytes(returned)
-        return self._decimals[feed.address]
+
+def _proven_decimals(feed: Feed, description: bytes | Failure, decimals: bytes | Failure) -> int | Failure:
+    """Decimals of a contract that says that it is the feed."""
+    if isinstance(description, Failure):
+        return description
+    if _text(description) != feed.description:
+        return Failure.of(Kind.PERMANENT, "the contract does not say that it is this feed")
+    if isinstance(decimals, Failure):
+        return decimals
+    if len(decimals) != _WORD or int.from_bytes(decimals) > _MOST_DECIMALS:
+        return Failure.of(Kind.MALFORMED, "no decimals")
+    return int.from_bytes(decimals)
 
 
 def _text(returned: bytes) -> str | None:

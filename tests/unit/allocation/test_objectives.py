@@ -5,9 +5,10 @@ from datetime import date
 import numpy as np
 import pytest
 
+from assets.allocation.black_litterman import with_views
 from assets.allocation.estimates import Estimates, PriceSeries, align_returns, estimate, make_estimates
 from assets.allocation.model import AllocationPolicy, Constraints, FloatArray, UnsolvedError, View, make_constraints
-from assets.allocation.objectives import project, settle, solve, with_views
+from assets.allocation.objectives import project, settle, solve
 from assets.allocation.optimiser import Outcome, figures, optimise
 
 LAST_DAY = date(2018, 4, 11)
@@ -151,7 +152,7 @@ def test_sharpe_interval_is_los() -> None:
 
 
 def test_unknown_objective_is_refused(published: Estimates) -> None:
-    policy = AllocationPolicy("risk_parity")
+    policy = AllocationPolicy("qaoa")
     limits = make_constraints(policy, published.labels, {})
-    with pytest.raises(UnsolvedError, match="risk_parity"):
+    with pytest.raises(UnsolvedError, match="qaoa"):
         solve(policy, published, limits, 0.0, "CLARABEL")

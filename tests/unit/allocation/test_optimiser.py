@@ -154,7 +154,7 @@ def test_limits_that_leave_no_excess_return_fall_back() -> None:
         (AllocationPolicy("efficient_return", target=5.0), "maximum possible return"),
         (AllocationPolicy("efficient_return"), "needs a target"),
         (AllocationPolicy("black_litterman"), "without a view"),
-        (AllocationPolicy("herc"), "not available"),
+        (AllocationPolicy("qaoa"), "not available"),
     ],
 )
 def test_an_objective_without_a_solution_falls_back(policy: AllocationPolicy, reason: str) -> None:

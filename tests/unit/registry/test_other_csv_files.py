@@ -129,6 +129,7 @@ def test_balances_twice() -> None:
         ("instrument,decimals", "crypto:A,1.5", "decimals"),
         ("instrument,annualization_days", "crypto:A,0", "annualization_days"),
         ("instrument,max_price_age_days", "crypto:A,-1", "max_price_age_days"),
+        ("instrument,lot_size", "equity:A,0", "lot_size"),
         ("instrument,canonical_instrument", "crypto:A,ETH", "canonical_instrument"),
         ("instrument,name", "crypto:A," + "ab" * 32, "name"),
     ],

@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from assets.registry.model import Account, GroupLimit, View
+from assets.registry.model import Account, GroupLimit, Limit, View
 from assets.registry.portfolios_yaml import read_portfolios
 
 ADDRESS = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
@@ -29,6 +29,7 @@ portfolios:
       - {{id: broker, kind: broker, broker: alpaca, credentials_env: ALPACA}}
       - {{id: cash-box, kind: manual}}
     targets: {{crypto:BTC: 0.4, crypto:ETH: 0.3, fiat:USD: 0.3}}
+    tax_rates: {{short: "0.37", long: "0.20"}}
     policy:
       objective: max_sharpe
       universe: held
@@ -43,6 +44,11 @@ portfolios:
       max_weight: 0.5
       min_assets: 5
       rebalance_band: 0.05
+      min_holding: "0.02"
+      max_assets: 8
+      max_turnover: "0.3"
+      trading_costs: {{spread: "0.001", impact: "0.5"}}
+      selection: exact
 """
 
 
@@ -69,11 +75,14 @@ def test_the_contract_s_example_reads_in_full() -> None:
     portfolio = content.portfolios[0]
     assert (portfolio.base_currency, portfolio.cost_basis, portfolio.lot_scope) == ("EUR", "HIFO", "portfolio")
     assert (portfolio.cash, portfolio.allow_short, portfolio.risk_free_rate) == ("implicit", True, "0.02")
+    assert (portfolio.tax_rate_short, portfolio.tax_rate_long) == (Decimal("0.37"), Decimal("0.20"))
     assert portfolio.accounts[0] == Account("ledger-nano", "wallet", ADDRESS, ("ethereum", "arbitrum"))
     assert portfolio.accounts[1] == Account("kraken", "exchange", exchange="kraken", credentials_env="KRAKEN")
     assert portfolio.targets == {"crypto:BTC": Decimal("0.4"), "crypto:ETH": Decimal("0.3"), "fiat:USD": Decimal("0.3")}
     policy = portfolio.policy
     assert policy is not None
+    assert (policy.min_holding, policy.max_assets, policy.max_turnover) == (Decimal("0.02"), 8, Decimal("0.3"))
+    assert (policy.cost_spread, policy.cost_impact, policy.selection) == (Decimal("0.001"), Decimal("0.5"), "exact")
     assert policy.views == (View("crypto:ETH", "crypto:BTC", Decimal("0.05"), Decimal("0.6")),)
     assert policy.group_limits == (GroupLimit("asset_class", "crypto", Decimal(0), Decimal("0.6")),)
     assert (policy.max_weight, policy.min_assets) == (Decimal("0.5"), 5)
@@ -146,6 +155,8 @@ def wallet(more: str) -> str:
         ("base_currency: crypto:BTC", "7:20", "fiat currency"),
         ("benchmark: SPY", "7:16", "instrument id"),
         ("risk_free_rate: 2", "7:21", "2 % is 0.02"),
+        ('tax_rates: {short: "37", long: "0.2"}', "7:24", "0.99"),
+        ('tax_rates: {short: "0.37"}', "7:16", "long"),
         ("risk_free_rate: equity:AAPL", "7:21", "bond:US3M"),
         ("risk_free_rate:", "7:20", "a value for risk_free_rate"),
         ("targets: {crypto:BTC: 0.6, crypto:ETH: 0.6}", "7:14", '"sum 1.2"'),
@@ -173,8 +184,17 @@ def wallet(more: str) -> str:
         (wallet(f"address: '{BITCOIN[:-1]}w', chains: [bitcoin]"), "6:47", "checksum that does not hold"),
         (wallet(f"address: '{ADDRESS}', chains: [ethereum, bitcoin]"), "6:101", "an account for each"),
         (wallet("address: 'vitalik.eth', chains: [all]"), "6:47", "of Bitcoin (bc1…, 1…, 3…) or of Solana"),
-        ("policy: {objective: risk_parity}", "7:25", "risk_parity is not available yet"),
-        ("policy: {objective: herc}", "7:25", "herc is not available yet"),
+        ("policy: {objective: herc, max_assets: 3}", "7:43", "holds every instrument"),
+        ("policy: {objective: hrp, trading_costs: {spread: 0.001}}", "7:45", "max_sharpe, efficient_risk"),
+        ("policy: {objective: max_sharpe, trading_costs: {impact: 1}}", "7:52", "the key spread"),
+        ("policy: {objective: max_sharpe, selection: annealing}", "7:48", "the key max_assets"),
+        ("policy: {objective: cvar, max_assets: 3, selection: annealing}", "7:57", "selection: exact with cvar"),
+        ("policy: {objective: cvar, min_holding: 0.3, max_weight: 0.2}", "7:44", "not above max_weight 0.2"),
+        ("policy: {objective: cvar, min_holding: 0.3, min_weight: 0.2}", "7:44", "not both"),
+        ("policy: {objective: cvar, min_holding: 0.3, min_assets: 4}", "7:44", "4 × 0.3 = 1.2"),
+        ("policy: {objective: cvar, max_assets: 3, min_assets: 4}", "7:43", "at least min_assets 4"),
+        ("policy: {objective: cvar, max_assets: 3, max_weight: 0.3}", "7:43", "3 × 0.3 = 0.9"),
+        ("policy: {objective: cvar, max_assets: 3, min_weight: 0.1}", "7:43", "without min_weight"),
         ("policy: {objective: max_sharp}", "7:25", "did you mean max_sharpe?"),
         ("policy: {universe: held}", "7:13", "the key objective"),
         ("policy: {objective: efficient_risk}", "7:25", "the key target"),
@@ -270,3 +290,39 @@ def test_a_broken_portfolio_is_still_known_to_other_files() -> None:
     assert known is not None
     assert known.accounts == {"p": frozenset({"a"})}
     assert known.cash == {"p": "implicit"}
+
+
+def test_limits_are_read() -> None:
+    data = with_portfolio(
+        'limits:\n- {metric: var_95_1d, warn: "0.02", fail: "0.05"}\n- {metric: buying_power, warn: 0.1, fail: 0.05}\n'
+        "- {metric: leverage, fail: 2}"
+    )
+    content, _, problems = read_portfolios(data)
+    assert problems == []
+    assert content is not None
+    assert content.portfolios[0].limits == (
+        Limit("var_95_1d", Decimal("0.02"), Decimal("0.05")),
+        Limit("buying_power", Decimal("0.1"), Decimal("0.05")),
+        Limit("leverage", None, Decimal(2)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [
+        ("- {metric: var, fail: 1}", "metric: one of concentration_hhi"),
+        ("- {metric: leverage}", "the key warn or fail in a limit; add at least one of them"),
+        (
+            "- {metric: leverage, warn: 3, fail: 2}",
+            "expected warn not above fail in a limit of leverage; swap them",
+        ),
+        ("- {metric: buying_power, warn: 0.1, fail: 0.2}", "expected warn not below fail in a limit of buying_power"),
+        ("- {metric: leverage, fail: 2}\n- {metric: leverage, warn: 2}", "one limit for each metric"),
+        ("- {metric: leverage, fail: x}", "fail: a decimal from -1000 to 1000"),
+    ],
+)
+def test_problems_of_limits(limits: str, says: str) -> None:
+    told = problems_of(with_portfolio(f"limits:\n{limits}"))
+    assert len(told) == 1
+    assert says in told[0]
+    assert told[0].startswith("portfolios.yaml:")

@@ -11,5 +11,5 @@ select
     balances.cost_base,
     balances.batch_id,
     balances.line
-from {{ ref('stg_balances') }} as balances
+from {{ ref('int_all_balances') }} as balances
 inner join ops.run_scope as scope on balances.portfolio_id = scope.portfolio_id

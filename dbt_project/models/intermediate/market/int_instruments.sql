@@ -41,7 +41,8 @@ shown as (
     select instrument_id from {{ ref('int_wallet_cells') }}
     where raw_amount <> 0 or status <> 'zero'
     union
-    select instrument_id from {{ ref('stg_wallet_balances') }}
+    select instrument_id from {{ ref('int_all_balances') }}
+    where origin = 'chain'
     union
     select component_id from {{ source('raw', 'wallet_positions') }}
 

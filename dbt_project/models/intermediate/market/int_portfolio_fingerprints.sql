@@ -39,7 +39,7 @@ balance_prints as (
         sum(hashtextextended(
             concat_ws('|', account_id, instrument_id, balance_at, is_date_only, quantity, cost_base), 0
         ))::text || ':' || count(*)::text as print
-    from {{ ref('stg_balances') }}
+    from {{ ref('int_all_balances') }}
     group by portfolio_id
 
 ),
@@ -98,10 +98,42 @@ changed_rates as (
 
 ),
 
+-- what trading costs: the closed bars of the last 60 days before the as-of day, as assets/rebalancing/loading.py reads them
+bar_prints as (
+
+    select
+        bars.instrument_id,
+        sum(hashtextextended(concat_ws('|', bars.source, bars.opened_at, bars.high, bars.low, bars.volume), 0)) as hash
+    from {{ source('raw', 'bars') }} as bars
+    where
+        bars.resolution = '1d'
+        and bars.status = 'accepted'
+        and bars.opened_at >= {{ run_as_of_date() }} - 60
+        and bars.opened_at < {{ run_as_of_date() }}
+    group by bars.instrument_id
+
+),
+
 split_print as (
 
     select sum(hashtextextended(concat_ws('|', instrument_id, ex_date, ratio), 0))::text as print
     from {{ ref('int_splits') }}
+
+),
+
+-- every portfolio is set against the factors
+factor_print as (
+
+    select md5(string_agg(prints.print, ',' order by prints.instrument_id, prints.month)) as print
+    from {{ ref('int_price_prints') }} as prints
+    where prints.instrument_id in (select factors.instrument_id from {{ ref('int_factors') }} as factors)
+
+),
+
+scenario_print as (
+
+    select string_agg(scenarios::text, ',' order by scenarios.scenario_id) as print
+    from {{ source('registry', 'scenarios') }} as scenarios
 
 ),
 
@@ -114,7 +146,7 @@ used as (
     union
     select portfolio_id, currency from {{ ref('int_all_transactions') }}
     union
-    select portfolio_id, instrument_id from {{ ref('stg_balances') }}
+    select portfolio_id, instrument_id from {{ ref('int_all_balances') }}
     union
     select portfolio_id, benchmark from portfolios
     union
@@ -123,6 +155,23 @@ used as (
     select portfolio_id, unnest(universe) from {{ source('registry', 'policies') }}
     union
     select portfolio_id, instrument from {{ source('registry', 'targets') }}
+
+),
+
+-- how it may be traded: the owner's lots, and brokers that sell parts of shares
+trading_prints as (
+
+    select
+        used.portfolio_id,
+        concat_ws(
+            '|', sum(bar_prints.hash)::text,
+            string_agg(declared.instrument || declared.lot_size::text, ',' order by declared.instrument)
+        ) as print
+    from used
+    inner join {{ ref('int_instruments') }} as instruments on used.instrument_id = instruments.instrument_id
+    left join bar_prints on instruments.pricing_instrument_id = bar_prints.instrument_id
+    left join {{ source('registry', 'instruments') }} as declared on used.instrument_id = declared.instrument
+    group by used.portfolio_id
 
 ),
 
@@ -153,7 +202,18 @@ select
     md5(concat_ws(
         '#', portfolios.name, portfolios.benchmark,
         (select split_print.print from split_print),
-        wallet_prints.print, asked_snapshots.print,
+        (select factor_print.print from factor_print),
+        wallet_prints.print, asked_snapshots.print, trading_prints.print,
+        (
+            select concat_ws('|', owned.tax_rate_short, owned.tax_rate_long)
+            from {{ source('registry', 'portfolios') }} as owned
+            where owned.id = portfolios.portfolio_id
+        ),
+        (
+            select string_agg(accounts.broker, ',' order by accounts.broker)
+            from {{ source('registry', 'accounts') }} as accounts
+            where accounts.portfolio_id = portfolios.portfolio_id and accounts.is_active
+        ),
         (
             select policies::text from {{ source('registry', 'policies') }} as policies
             where policies.portfolio_id = portfolios.portfolio_id
@@ -162,7 +222,13 @@ select
             select string_agg(targets::text, ',' order by targets.instrument)
             from {{ source('registry', 'targets') }} as targets
             where targets.portfolio_id = portfolios.portfolio_id
-        )
+        ),
+        (
+            select string_agg(limits::text, ',' order by limits.metric)
+            from {{ source('registry', 'limits') }} as limits
+            where limits.portfolio_id = portfolios.portfolio_id
+        ),
+        (select scenario_print.print from scenario_print)
     )) as analysis,
     -- null: no price that it can ask differs from what the last publication knew
     least(used_prices.changed_from, (select changed_rates.changed_from from changed_rates)) as changed_from
@@ -171,4 +237,5 @@ left join transaction_prints on portfolios.portfolio_id = transaction_prints.por
 left join balance_prints on portfolios.portfolio_id = balance_prints.portfolio_id
 left join wallet_prints on portfolios.portfolio_id = wallet_prints.portfolio_id
 left join asked_snapshots on portfolios.portfolio_id = asked_snapshots.portfolio_id
+left join trading_prints on portfolios.portfolio_id = trading_prints.portfolio_id
 left join used_prices on portfolios.portfolio_id = used_prices.portfolio_id

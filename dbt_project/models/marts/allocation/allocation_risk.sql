@@ -29,9 +29,65 @@ assets as (
 
 ),
 
-limits as (
+policies as (
 
     select portfolio_id, max_weight from {{ source('registry', 'policies') }}
+
+),
+
+-- the owner's thresholds, which take the place of the product's
+limits as (
+
+    select portfolio_id, metric as rule, warn, fail from {{ source('registry', 'limits') }}
+
+),
+
+-- cash is no exposure; what is owed is one, and a debt in cash is leverage
+exposures as (
+
+    select
+        held.portfolio_id,
+        case when sum(held.value_base) > 0 then sum(held.value_base) end as net_value,
+        coalesce(sum(held.value_base) filter (where held.value_base > 0), 0) as assets_value,
+        coalesce(sum(held.value_base) filter (
+            where held.value_base > 0 and instruments.asset_class <> 'fiat'
+        ), 0) as long_value,
+        -coalesce(sum(held.value_base) filter (
+            where held.value_base < 0 and instruments.asset_class <> 'fiat'
+        ), 0) as short_value
+    from {{ ref('portfolio_assets') }} as held
+    inner join {{ ref('int_instruments') }} as instruments on held.instrument_id = instruments.instrument_id
+    -- what only a chain shows is in no total
+    where instruments.trust = 'trusted'
+    group by held.portfolio_id
+
+),
+
+value_at_risk as (
+
+    select
+        risk.portfolio_id,
+        risk.var_ratio,
+        risk.cvar_base / exposures.net_value as cvar_ratio
+    from {{ source('risk', 'portfolio_risk') }} as risk
+    inner join exposures on risk.portfolio_id = exposures.portfolio_id
+    where risk.horizon_days = 1 and risk.confidence = 0.95 and risk.method = 'historical'
+
+),
+
+stress as (
+
+    select portfolio_id, max(loss_percent) / 100 as worst_loss
+    from {{ source('risk', 'stress_tests') }}
+    group by portfolio_id
+
+),
+
+drawdowns as (
+
+    select portfolio_id, -drawdown as drawdown
+    from {{ ref('portfolio_daily') }}
+    where valuation_date = {{ run_as_of_date() }}
 
 ),
 
@@ -53,9 +109,9 @@ metrics as (
     union all
     select
         assets.portfolio_id, 'largest_position', max(assets.weight),
-        coalesce(max(limits.max_weight), 0.50), 0.90,
+        coalesce(max(policies.max_weight), 0.50), 0.90,
         'share of the largest position; the limit is the policy''s max_weight where there is one'
-    from assets left join limits on assets.portfolio_id = limits.portfolio_id
+    from assets left join policies on assets.portfolio_id = policies.portfolio_id
     where not assets.is_cash
     group by assets.portfolio_id
     union all
@@ -86,21 +142,109 @@ metrics as (
         portfolio_id, 'fee_ratio', case when average_value_base > 0.01 then costs_base / average_value_base end,
         0.01, 0.05, 'fees of the last year over its average value'
     from fees
+    union all
+    select
+        portfolio_id, 'diversification_ratio', {{ rounded("diversification_ratio") }}, null, null,
+        'mean volatility of the assets by weight over that of the whole, 365 days; 100 % is no diversification'
+        || coalesce(' (' || undefined_reason || ')', '')
+    from {{ source('correlation', 'diversification') }}
+    union all
+    select
+        portfolio_id, 'effective_positions', 1 / nullif(sum(weight * weight) filter (where weight > 0), 0), null, null,
+        'one over the sum of squared weights: how many equal positions would be as concentrated'
+    from assets group by portfolio_id
+    union all
+    select
+        exposures.portfolio_id, measured.rule, measured.part / exposures.net_value, null, null, measured.meaning
+    from exposures
+    cross join
+        lateral (
+            values
+            ('long_exposure', exposures.long_value, 'what is held besides cash over the net value'),
+            ('short_exposure', exposures.short_value, 'what is owed besides cash over the net value'),
+            ('gross_exposure', exposures.long_value + exposures.short_value, 'long and short exposure together'),
+            ('net_exposure', exposures.long_value - exposures.short_value, 'long less short exposure'),
+            ('leverage', exposures.assets_value, 'all that is held, cash included, over the net value')
+        ) as measured (rule, part, meaning)
+    union all
+    select
+        portfolio_id, 'var_95_1d', var_ratio, null, null,
+        'historical value at risk of one day at 95 % over the net value'
+    from value_at_risk
+    union all
+    select
+        portfolio_id, 'cvar_95_1d', cvar_ratio, null, null,
+        'historical expected shortfall of one day at 95 % over the net value'
+    from value_at_risk
+    union all
+    select
+        portfolio_id, 'worst_stress', worst_loss, null, null, 'largest loss of all stress tests over the net value'
+    from stress
+    union all
+    select
+        portfolio_id, 'current_drawdown', drawdown, null, null, 'fall of the linked return below its highest point'
+    from drawdowns
+    union all
+    select
+        portfolio_id, 'chain_risk_score', null, null, null,
+        'risk score of chains; no reviewed source of such scores is known, so none is made up'
+    from allocation where dimension = 'chain' and bucket <> 'off_chain' group by portfolio_id
+    union all
+    select
+        portfolio_id, 'protocol_risk_score', null, null, null,
+        'risk score of protocols; no reviewed source of such scores is known, so none is made up'
+    from allocation where dimension = 'protocol' and bucket <> 'none' group by portfolio_id
+
+),
+
+-- of some measures little is the danger, and two are numbers rather than shares
+judged as (
+
+    select
+        metrics.portfolio_id,
+        metrics.rule,
+        metrics.metric,
+        metrics.meaning,
+        limits.rule is not null as is_own_limit,
+        case when limits.rule is null then metrics.warn_at else limits.warn end as warn_at,
+        case when limits.rule is null then metrics.fail_at else limits.fail end as fail_at,
+        case when metrics.rule in ('buying_power', 'effective_positions', 'diversification_ratio') then -1 else 1 end
+            as direction,
+        metrics.rule in ('effective_positions', 'diversification_ratio') as is_number
+    from metrics
+    left join limits on metrics.portfolio_id = limits.portfolio_id and metrics.rule = limits.rule
 
 )
 
 select
-    metrics.portfolio_id,
+    judged.portfolio_id,
     portfolios.user_id,
-    metrics.rule,
-    metrics.metric::double precision as metric,
-    metrics.warn_at::double precision as threshold,
+    judged.rule,
+    judged.metric::double precision as metric,
+    coalesce(judged.warn_at, judged.fail_at)::double precision as threshold,
+    judged.fail_at::double precision as fail_threshold,
+    judged.is_own_limit,
     case
-        when metrics.metric >= metrics.fail_at then 'fail'
-        when metrics.metric >= metrics.warn_at then 'warn'
+        when judged.direction * judged.metric >= judged.direction * judged.fail_at then 'fail'
+        when judged.direction * judged.metric >= judged.direction * judged.warn_at then 'warn'
+        -- the owner asked for a verdict that cannot be given
+        when judged.metric is null and judged.is_own_limit then 'warn'
         else 'pass'
     end as verdict,
-    metrics.meaning || ': ' || coalesce(round(100 * metrics.metric::numeric, 2)::text || ' %', 'undefined, no value')
-    || coalesce(', limit ' || round(100 * metrics.warn_at::numeric, 2)::text || ' %', '') as explanation
-from metrics
-inner join portfolios on metrics.portfolio_id = portfolios.portfolio_id
+    judged.meaning || ': ' || coalesce(
+        case
+            when judged.is_number then round(judged.metric::numeric, 2)::text
+            else round(100 * judged.metric::numeric, 2)::text || ' %'
+        end,
+        'undefined, no value'
+    )
+    || coalesce(
+        ', limit '
+        || case
+            when judged.is_number then round(coalesce(judged.warn_at, judged.fail_at)::numeric, 2)::text
+            else round(100 * coalesce(judged.warn_at, judged.fail_at)::numeric, 2)::text || ' %'
+        end,
+        ''
+    ) as explanation
+from judged
+inner join portfolios on judged.portfolio_id = portfolios.portfolio_id

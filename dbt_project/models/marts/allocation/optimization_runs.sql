@@ -18,6 +18,8 @@ select
     handed.condition_number,
     handed.smallest_eigenvalue,
     handed.notes,
+    handed.selection,
+    handed.selection_gap,
     handed.duration_ms
 from {{ source('optimiser', 'optimization_runs') }} as handed
 inner join {{ ref('int_portfolios') }} as portfolios on handed.portfolio_id = portfolios.portfolio_id

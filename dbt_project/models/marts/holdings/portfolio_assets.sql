@@ -131,7 +131,7 @@ held_prices as (
 observations as (
 
     select portfolio_id, account_id, instrument_id, max(balance_at) as observed_at
-    from {{ ref('stg_balances') }}
+    from {{ ref('int_all_balances') }}
     group by portfolio_id, account_id, instrument_id
 
 )

@@ -191,10 +191,10 @@ def test_an_owners_address_takes_the_place_of_the_providers():
 
 
 def test_every_source_by_its_name(server):
-    async def call(chain, address, data):
-        return Failure.of(Kind.SERVER)
+    async def calls(chain, asked):
+        return [Failure.of(Kind.SERVER) for _ in asked]
 
-    built = build_sources([*SOURCES, "okx"], asking(), now, {"ecb": server.url}, call=call)
+    built = build_sources([*SOURCES, "okx"], asking(), now, {"ecb": server.url}, calls=calls)
     assert [source.name for source in built.values()] == [*SOURCES, "okx"]
     assert "chainlink" not in build_sources(SOURCES, asking(), now, {})
     assert set(RATES) == set(SOURCES) - {"chainlink"}
@@ -218,10 +218,12 @@ class _Feed:
             bytes.fromhex("9a6fc8d5"): _words(5, answer - 1, updated - 99, updated - 99, 5),
         }
 
-    async def __call__(self, chain: str, address: str, data: bytes):
-        assert (chain, address) == ("ethereum", "0xF4030086522a5bEEa4988F8cA5B36dbC97BeE88c")
-        self.asked.append(data)
-        return self.answers[data[:4]]
+    async def __call__(self, chain: str, asked):
+        assert {(chain, address) for address, _ in asked} == {
+            ("ethereum", "0xF4030086522a5bEEa4988F8cA5B36dbC97BeE88c")
+        }
+        self.asked += [data for _, data in asked]
+        return [self.answers[data[:4]] for _, data in asked]
 
 
 def _words(*values: int) -> bytes:

@@ -2,9 +2,12 @@
 
 from decimal import Decimal
 
+import numpy as np
 import pytest
 
-from assets.allocation.rebalancing import Holding, Quote, Suggestion, suggest
+from assets.rebalancing.model import Covariance, Holding, Quote, Suggestion, Terms
+from assets.rebalancing.suggesting import Market, suggest
+from assets.rebalancing.taxes import SaleEffect
 
 
 def holding(name: str, quantity: str, value: str | None) -> Holding:
@@ -33,7 +36,8 @@ def test_sell_what_is_above_and_buy_what_is_below() -> None:
     assert sell.current_weight == 0.6
     assert sell.target_weight == 0.3
     assert (buy.current_weight, buy.target_weight) == (0, 0.3)
-    assert sell.estimated_cost_usd == Decimal("0.3")  # 10 basis points
+    assert (sell.estimated_cost_usd, sell.expected_gain_usd) == (None, None)  # nothing is known of its market
+    assert sell.cost_method == "spread unknown; impact unknown: no volume"
     assert sell.reason == "weight 60.00 % is 30.00 points above its target 30.00 %, band 5"
 
 
@@ -123,3 +127,81 @@ def test_borrowed_positions_are_left_alone() -> None:
 def test_nothing_of_value_means_nothing_to_do() -> None:
     assert suggest([], {"equity:X": 1.0}, QUOTES, 0.05) == ()
     assert suggest([holding("equity:X", "1", None)], {"equity:X": 1.0}, QUOTES, 0.05) == ()
+
+
+# Two assets of 20 % volatility a year that do not move together.
+RISK = Covariance(("equity:X", "equity:Y"), np.diag([0.04, 0.04]))
+TWO = [holding("equity:X", "15", "600"), holding("equity:Y", "8", "400")]
+EVEN = {"equity:X": 0.5, "equity:Y": 0.5}
+
+
+def test_costs_and_gain_by_hand() -> None:
+    terms = {name: Terms(spread=0.001, daily_volatility=0.02, daily_volume=1000.0) for name in RISK.labels}
+    market = Market(terms, covariance=RISK)
+    rows = by_name(suggest(TWO, EVEN, QUOTES, 0.05, market=market))
+    sell = rows["equity:X"]
+    # 100 of 1000: 2.5 units of 40, half of 10 basis points; 0.02 x sqrt(2.5 / 1000) = 0.1 % moved
+    assert (sell.quantity, sell.value_usd) == (Decimal("2.5"), Decimal(100))
+    assert sell.spread_cost_usd == Decimal("0.05")
+    assert float(sell.impact_cost_usd or 0) == pytest.approx(0.1)
+    assert float(sell.estimated_cost_usd or 0) == pytest.approx(0.15)
+    # 2.5 / 2 x 0.1 x (0.04 x 0.1) of 1000, of each trade
+    assert float(sell.expected_gain_usd or 0) == pytest.approx(0.5)
+    assert float(rows["equity:Y"].expected_gain_usd or 0) == pytest.approx(0.5)
+    assert sell.cash_after_base == 0
+
+
+def test_a_trade_that_costs_more_than_it_wins_is_a_hold_and_what_it_would_have_paid_for_too() -> None:
+    # 1.2 % spread: each trade costs 0.60 and wins 0.50
+    dear = Market({"equity:X": Terms(spread=0.012), "equity:Y": Terms(spread=0.0)}, covariance=RISK)
+    rows = by_name(suggest(TWO, EVEN, QUOTES, 0.05, market=dear))
+    assert {name: row.action for name, row in rows.items()} == {"equity:X": "hold", "equity:Y": "hold"}
+    assert rows["equity:X"].reason.endswith("cost 0.60 exceeds the gain of a year, 0.50 (base currency)")
+    assert rows["equity:Y"].reason.endswith("no cash and no sale to pay for it")
+    cheap = Market({"equity:X": Terms(spread=0.0098), "equity:Y": Terms(spread=0.0)}, covariance=RISK)
+    assert {row.action for row in suggest(TWO, EVEN, QUOTES, 0.05, market=cheap)} == {"sell", "buy"}
+
+
+@pytest.mark.parametrize(("tax", "actions"), [("0.46", {"hold"}), ("0.44", {"sell", "buy"}), ("-9", {"sell", "buy"})])
+def test_tax_counts_as_cost_and_a_loss_does_not_pay_for_a_sale(tax: str, actions: set[str]) -> None:
+    def sell(name: str, quantity: Decimal, price: Decimal) -> SaleEffect:
+        assert (name, quantity, price) == ("equity:X", Decimal("2.5"), Decimal(40))
+        return SaleEffect(Decimal(3), Decimal(3), Decimal(0), Decimal(tax))
+
+    market = Market({name: Terms(spread=0.001) for name in RISK.labels}, sell, RISK)
+    rows = suggest(TWO, EVEN, QUOTES, 0.05, market=market)
+    assert {row.action for row in rows} == actions
+    if "sell" in actions:
+        assert (rows[0].realized_gain_base, rows[0].estimated_tax_base) == (3, Decimal(tax))
+        assert rows[1].realized_gain_base is None
+
+
+def test_a_dear_loss_making_sale_is_not_made_for_its_tax() -> None:
+    market = Market(
+        {"equity:X": Terms(spread=0.012)}, lambda *_: SaleEffect(Decimal(-50), tax=Decimal(-20)), covariance=RISK
+    )
+    assert {row.action for row in suggest(TWO, EVEN, QUOTES, 0.05, market=market)} == {"hold"}
+
+
+def test_whole_lots_and_what_is_left() -> None:
+    terms = {"equity:X": Terms(lot=Decimal(1)), "equity:Y": Terms(lot=Decimal(1))}
+    rows = by_name(suggest(TWO, EVEN, QUOTES, 0.05, market=Market(terms)))
+    # 100 would be 2.5 of X: 2 are sold for 80, which buy one Y for 50
+    assert (rows["equity:X"].quantity, rows["equity:Y"].quantity) == (2, 1)
+    assert rows["equity:Y"].cash_after_base == 30
+    assert "cash and sales pay for 80.0 % of it" in rows["equity:Y"].reason
+
+
+def test_less_than_one_lot_is_a_hold() -> None:
+    rows = by_name(suggest(TWO, EVEN, QUOTES, 0.05, market=Market({"equity:X": Terms(lot=Decimal(10))})))
+    assert rows["equity:X"].action == "hold"
+    assert rows["equity:X"].reason.endswith("less than one lot of 10")
+    assert rows["equity:Y"].reason.endswith("no cash and no sale to pay for it")
+
+
+def test_a_fine_lot_beside_a_whole_one() -> None:
+    held = [holding("fiat:USD", "1000", "1000")]
+    terms = {"crypto:BTC": Terms(lot=Decimal("1e-8")), "equity:X": Terms(lot=Decimal(1))}
+    rows = by_name(suggest(held, {"crypto:BTC": 0.5, "equity:X": 0.5}, QUOTES, 0.05, market=Market(terms)))
+    assert rows["crypto:BTC"].quantity == Decimal("0.01666666")
+    assert rows["equity:X"].quantity == 12

@@ -1,0 +1,82 @@
+"""What goes into the optimisation of many portfolios and what comes out of it, one object a portfolio.
+
+Belongs here: plain types. Must not be here: solving (engine, batch), SQL, rows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from assets.allocation.estimates import Exclusion
+from assets.allocation.frontier import Frontier
+from assets.allocation.model import AllocationPolicy
+from assets.allocation.optimiser import Outcome
+from assets.rebalancing.model import Holding
+
+Attributes = Mapping[str, Mapping[str, str | None]]
+
+#: how much worse than PyPortfolioOpt's an objective may be, relative to 1 + its size
+AGREEMENT = 1e-6
+
+
+@dataclass(frozen=True)
+class Job:
+    """One portfolio: `candidates` sorted; `previous` are the last published weights, `holdings` what is held now.
+
+    `is_rate_unknown`: nothing says the risk-free rate, and it stands as 0.
+    """
+
+    portfolio_id: str
+    user_id: str
+    policy: AllocationPolicy
+    candidates: tuple[str, ...]
+    risk_free_rate: float
+    previous: Mapping[str, float] | None = None
+    holdings: tuple[Holding, ...] = ()
+    is_rate_unknown: bool = False
+
+
+@dataclass(frozen=True)
+class InputsUsed:
+    """What a version of inputs is: see the mart optimization_inputs."""
+
+    version: str
+    policy: AllocationPolicy
+    labels: tuple[str, ...]
+    exclusions: tuple[Exclusion, ...]
+    frequency: int
+    first_day: np.datetime64
+    last_day: np.datetime64
+    observations: int
+    condition_number: float
+    smallest_eigenvalue: float
+    missing_share: float
+    is_repaired: bool
+
+
+@dataclass(frozen=True)
+class Check:
+    """A compiled answer beside PyPortfolioOpt's: the objective of both (a distance for hrp, which has none)."""
+
+    portfolio_id: str
+    objective: str
+    value: float
+    reference: float
+    shortfall: float
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the compiled answer is not worse than the reference beyond the tolerance."""
+        return self.shortfall <= AGREEMENT * (1.0 + abs(self.reference))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of one portfolio."""
+
+    outcome: Outcome
+    frontier: Frontier | None = None
+    exclusions: tuple[Exclusion, ...] = ()
+    inputs: InputsUsed | None = None
+    check: Check | None = None

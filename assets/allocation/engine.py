@@ -1,0 +1,128 @@
+"""From portfolios with policies to proven answers: estimates once for all that share them, then one of two solvers.
+
+Belongs here: which portfolios go to the compiled solver together, what becomes of those it refuses, and which of them
+PyPortfolioOpt solves again. Must not be here: SQL, rows, how one portfolio is optimised and falls back (optimiser), the
+compiled solvers (batch, population).
+
+An answer depends on its own portfolio alone: not on the others of the run, their order, or the shard they are in.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
+
+import numpy as np
+
+from assets.allocation.answers import Answer, Attributes, InputsUsed, Job
+from assets.allocation.batch import Batch
+from assets.allocation.estimated import Estimated
+from assets.allocation.frontier import Frontier, efficient_frontier
+from assets.allocation.held import current_weights
+from assets.allocation.inputs import Histories, Universe
+from assets.allocation.model import AllocationError, AllocationPolicy, EstimationError, make_constraints
+from assets.allocation.optimiser import Outcome, optimise
+from assets.allocation.population.optimum import OBJECTIVES
+
+#: what the compiled solvers read of a policy; anything else that is set takes the portfolio to PyPortfolioOpt
+COMPILED_FIELDS = frozenset({
+    "objective", "universe", "target", "min_weight", "max_weight", "min_assets", "lookback_days", "expected_returns",
+    "covariance", "group_limits", "rebalance_band", "confidence", "views",
+})  # fmt: skip
+_OTHERS = tuple((item.name, item.default) for item in fields(AllocationPolicy) if item.name not in COMPILED_FIELDS)
+COMPILED_OBJECTIVES = frozenset({*OBJECTIVES, "hrp"})
+SAMPLE = 8
+
+
+def is_compiled(policy: AllocationPolicy) -> bool:
+    """Whether the compiled solvers know the objective and everything that the policy asks."""
+    if policy.objective not in COMPILED_OBJECTIVES or policy.expected_returns == "capm":
+        return False
+    return all(getattr(policy, name) == default for name, default in _OTHERS)
+
+
+def sample_of(jobs: Iterable[tuple[str, AllocationPolicy]]) -> frozenset[str]:
+    """The portfolios that PyPortfolioOpt solves again: those of a run whose ids have the lowest hashes."""
+    known = (portfolio_id for portfolio_id, policy in jobs if is_compiled(policy))
+    return frozenset(sorted(known, key=lambda name: hashlib.sha256(name.encode()).digest())[:SAMPLE])
+
+
+def answer(
+    jobs: Sequence[Job], histories: Histories, attributes: Attributes, sample: frozenset[str]
+) -> dict[str, Answer]:
+    """Answers by portfolio.
+
+    Args:
+        jobs: any portfolios of one base currency.
+        histories: of all candidates.
+        attributes: of all candidates, for group limits.
+        sample: portfolios that PyPortfolioOpt solves again.
+    """
+    answers: dict[str, Answer] = {}
+    panels: dict[tuple[object, ...], list[tuple[Job, Universe]]] = defaultdict(list)
+    for job in jobs:
+        try:
+            universe = histories.universe(job.candidates, job.policy.lookback_days)
+        except EstimationError as error:
+            answers[job.portfolio_id] = Answer(Outcome("failed", str(error)))
+            continue
+        panels[universe.panel].append((job, universe))
+    for members in panels.values():
+        try:
+            panel = histories.panel([universe for _, universe in members])
+        except EstimationError:
+            for job, universe in members:
+                answers[job.portfolio_id] = _without_panel(histories, universe)
+            continue
+        methods: dict[tuple[str, str], list[tuple[Job, Universe]]] = defaultdict(list)
+        for job, universe in members:
+            methods[job.policy.expected_returns, job.policy.covariance].append((job, universe))
+        for alike in methods.values():
+            answers |= _answers(Estimated(panel, alike), attributes, sample)
+    return answers
+
+
+def _without_panel(histories: Histories, universe: Universe) -> Answer:
+    try:
+        histories.panel([universe])
+    except EstimationError as error:
+        return Answer(Outcome("failed", str(error)), exclusions=universe.exclusions)
+    raise AssertionError("a part of a panel without common days has common days")
+
+
+def _answers(shared: Estimated, attributes: Attributes, sample: frozenset[str]) -> dict[str, Answer]:
+    """By portfolio: the compiled ones first, then what is left, one by one."""
+    answers: dict[str, Answer] = {}
+    batches: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for place, job in enumerate(shared.jobs):
+        if shared.means is not None and np.isfinite(shared.condition[place]) and is_compiled(job.policy):
+            batches[job.policy.objective, job.policy.group_limits].append(place)
+    for chosen in batches.values():
+        answers |= Batch(shared, np.array(chosen), attributes, sample).answers()
+    for place, job in enumerate(shared.jobs):
+        if job.portfolio_id not in answers:
+            answers[job.portfolio_id] = _alone(shared, place, attributes)
+    return answers
+
+
+def _alone(shared: Estimated, place: int, attributes: Attributes) -> Answer:
+    """One portfolio by PyPortfolioOpt, with its fallbacks."""
+    job, universe = shared.jobs[place], shared.universes[place]
+    inputs: InputsUsed | None = None
+    frontier: Frontier | None = None
+    try:
+        estimates = shared.estimates(place)
+        inputs = replace(
+            shared.inputs_used(place),
+            condition_number=estimates.condition_number,
+            smallest_eigenvalue=estimates.smallest_eigenvalue,
+            is_repaired=estimates.is_repaired,
+        )
+        constraints = make_constraints(job.policy, universe.labels, attributes)
+        current = current_weights(job.holdings, {item.label for item in universe.exclusions})
+        outcome = optimise(job.policy, estimates, constraints, job.risk_free_rate, job.previous, current)
+        if outcome.estimates is not None and outcome.constraints is not None:
+            frontier = efficient_frontier(outcome.estimates, outcome.constraints)
+    except AllocationError as error:
+        outcome = Outcome("failed", str(error))
+    return Answer(outcome, frontier, universe.exclusions, inputs)

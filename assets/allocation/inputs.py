@@ -1,0 +1,215 @@
+"""Inputs that many portfolios share: histories judged once, panels of aligned returns, and estimates by parts of them.
+
+Belongs here: which portfolios can share a panel, and what each takes of it. Must not be here: SQL, solvers, when a
+series may be used at all (estimates), the estimators' formulas (population.moments).
+
+Portfolios share a panel when the histories of their instruments have the same days: same window, same sets of days
+(all that trades daily is one set, each exchange another), same days a year. A portfolio with a history that nobody else
+has is a panel of its own. Either way its returns, its estimates and its version are those of its own universe, to the
+last bit: nothing depends on who else is in the run.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import cached_property
+
+import numpy as np
+
+from assets.allocation.estimates import (
+    BUSINESS_DAYS_PER_YEAR,
+    AlignedReturns,
+    DateArray,
+    Exclusion,
+    PriceSeries,
+    exclusion_of,
+    in_window,
+    join,
+    nothing_usable,
+)
+from assets.allocation.model import FloatArray
+
+
+@dataclass(frozen=True)
+class Universe:
+    """What a portfolio can be made of: `labels` sorted, the rest left out with reasons.
+
+    `panel` is what portfolios must have in common to share a panel: lookback_days, the numbers of the histories' sets
+    of days, and whether all of them trade daily.
+    """
+
+    labels: tuple[str, ...]
+    exclusions: tuple[Exclusion, ...]
+    panel: tuple[int, tuple[int, ...], bool]
+
+
+@dataclass
+class _Window:
+    """A series in a window: its first day (None: empty), its set of days, and what it is beside longer ones."""
+
+    series: PriceSeries
+    first: np.datetime64 | None
+    day_set: int
+    exclusions: dict[np.datetime64, Exclusion | None] = field(default_factory=dict)
+
+    def exclusion(self, first: np.datetime64, end: np.datetime64) -> Exclusion | None:
+        """As `exclusion_of`, asked once for each `first`."""
+        if first not in self.exclusions:
+            self.exclusions[first] = exclusion_of(self.series, first, end)
+        return self.exclusions[first]
+
+
+class Histories:
+    """The price series of one base currency up to a day, each judged once for each window that is asked for.
+
+    `series` may grow; what is there stays.
+    """
+
+    def __init__(self, as_of_date: date, series: Mapping[str, PriceSeries]) -> None:
+        self._series = series
+        self._end = np.datetime64(as_of_date, "D")
+        self._as_of_date = as_of_date
+        self._windows: dict[int, dict[str, _Window]] = defaultdict(dict)
+        self._day_sets: dict[bytes, int] = {}
+
+    def universe(self, candidates: Sequence[str], lookback_days: int) -> Universe:
+        """What of the candidates can be used; they are looked at as `align_returns` does.
+
+        Raises:
+            EstimationError: nothing is left.
+        """
+        windows = self._in_window(sorted(candidates), lookback_days)
+        first = min((item.first for item in windows if item.first is not None), default=self._end)
+        kept, exclusions = [], []
+        for item in windows:
+            exclusion = item.exclusion(first, self._end)
+            if exclusion is None:
+                kept.append(item)
+            else:
+                exclusions.append(exclusion)
+        if len(windows) < len(candidates):
+            missing = sorted(name for name in candidates if name not in self._series)
+            exclusions += [Exclusion(name, "no_history", "no price in the window") for name in missing]
+        if not kept:
+            raise nothing_usable(exclusions)
+        day_sets = tuple(sorted({item.day_set for item in kept}))
+        is_daily = all(item.series.annualization_days > BUSINESS_DAYS_PER_YEAR for item in kept)
+        labels = tuple(item.series.label for item in kept)
+        return Universe(labels, tuple(exclusions), (lookback_days, day_sets, is_daily))
+
+    def panel(self, universes: Sequence[Universe]) -> "Panel":
+        """The returns of all instruments of universes that share a panel.
+
+        Raises:
+            EstimationError: too few days are common to them, which is so for each of them alone.
+        """
+        lookback_days = universes[0].panel[0]
+        labels = sorted({label for universe in universes for label in universe.labels})
+        windows = self._in_window(labels, lookback_days)
+        observed = {item.day_set: _observed(item.series) for item in windows}
+        days = len(np.unique(np.concatenate(list(observed.values()))))
+        prices = np.array([len(observed[item.day_set]) for item in windows], dtype=np.int64)
+        return Panel(join([item.series for item in windows], (), lookback_days), prices, days)
+
+    def _in_window(self, labels: Sequence[str], lookback_days: int) -> list[_Window]:
+        """Of the labels that have a series, in their order."""
+        known = self._windows[lookback_days]
+        found = []
+        for label in labels:
+            item = known.get(label)
+            if item is None and label in self._series:
+                start = np.datetime64(self._as_of_date - timedelta(days=lookback_days), "D")
+                series = in_window(self._series[label], start, self._end)
+                day_set = self._day_sets.setdefault(_observed(series).tobytes(), len(self._day_sets))
+                first = series.dates[0] if len(series.dates) else None
+                item = known[label] = _Window(series, first, day_set)
+            if item is not None:
+                found.append(item)
+        return found
+
+
+def _observed(series: PriceSeries) -> DateArray:
+    return series.dates[np.isfinite(series.prices)]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Aligned returns of the instruments of some portfolios; no NaN.
+
+    `prices` (N,) observed in the window and `days`, on which any instrument was, tell what alignment left out.
+    """
+
+    aligned: AlignedReturns
+    prices: np.ndarray
+    days: int
+
+    @cached_property
+    def by_asset(self) -> FloatArray:
+        """(N, t) returns."""
+        return np.ascontiguousarray(self.aligned.returns.T)
+
+    @cached_property
+    def positions(self) -> Mapping[str, int]:
+        """Place of each label."""
+        return {label: place for place, label in enumerate(self.aligned.labels)}
+
+    @cached_property
+    def _digests(self) -> list[bytes]:
+        return [hashlib.sha256(row.tobytes()).digest() for row in self.by_asset]
+
+    @cached_property
+    def _common(self) -> bytes:
+        days = self.aligned.dates.astype("datetime64[D]").astype("int64").tobytes()
+        return hashlib.sha256(repr(self.aligned.frequency).encode() + days).digest()
+
+    def members(self, universe: Universe) -> np.ndarray:
+        """(n,) places of a universe's labels."""
+        return np.array([self.positions[label] for label in universe.labels], dtype=np.int64)
+
+    def part(self, universe: Universe, members: np.ndarray) -> AlignedReturns:
+        """The aligned returns of one universe, as `align_returns` gives them."""
+        return AlignedReturns(
+            universe.labels,
+            self.aligned.dates,
+            np.ascontiguousarray(self.aligned.returns[:, members]),
+            self.aligned.frequency,
+            universe.exclusions,
+        )
+
+    def missing_share(self, members: np.ndarray) -> float:
+        """Share of the instruments' days in the window (those on which any of the panel was observed) with no price."""
+        return 1.0 - float(self.prices[members].sum()) / (len(members) * self.days)
+
+    def version(self, universe: Universe, members: Iterable[int], settings: Sequence[object]) -> str:
+        """What estimates of a universe are made from, in 16 hex digits: settings, days, returns, what was left out."""
+        digest = hashlib.sha256(repr((tuple(settings), universe.labels, universe.exclusions)).encode())
+        digest.update(self._common)
+        for member in members:
+            digest.update(self._digests[member])
+        return digest.hexdigest()[:16]
+
+
+def condition(smallest: FloatArray, largest: FloatArray, sizes: np.ndarray) -> FloatArray:
+    """Condition numbers, infinite where the smallest eigenvalue cannot be told from 0 beside the largest."""
+    is_singular = smallest <= largest * sizes * np.finfo(np.float64).eps
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(is_singular, np.inf, largest / smallest)
+
+
+def eigenvalues(
+    covariance: FloatArray, kept: FloatArray, added: FloatArray, offsets: np.ndarray, members: np.ndarray
+) -> tuple[FloatArray, FloatArray]:
+    """Smallest and largest eigenvalue (portfolios,) of each portfolio's covariance; NaN where not finite."""
+    sizes = np.diff(offsets)
+    smallest, largest = np.full(len(sizes), np.nan), np.full(len(sizes), np.nan)
+    for size in np.unique(sizes):
+        chosen = np.flatnonzero(sizes == size)
+        places = members[offsets[chosen][:, None] + np.arange(size)]
+        stacked = covariance[places[:, :, None], places[:, None, :]] * kept[chosen, None, None]
+        stacked[:, np.arange(size), np.arange(size)] += added[chosen, None]
+        is_finite = np.isfinite(stacked).all(axis=(1, 2))
+        values = np.linalg.eigvalsh(stacked[is_finite])
+        smallest[chosen[is_finite]], largest[chosen[is_finite]] = values[:, 0], values[:, -1]
+    return smallest, largest

@@ -1,0 +1,1 @@
+"""Orders made of suggestions: as a file, and sent to an Alpaca paper account, each at most once."""

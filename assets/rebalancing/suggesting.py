@@ -1,0 +1,269 @@
+"""Suggestions: what drifts by more than the band is traded all the way to its target, where the trade pays.
+
+Belongs here: pure arithmetic on holdings, targets and prices. Must not be here: SQL, how targets are found, orders.
+
+Cash is never traded: it pays for purchases and takes the proceeds. A price is never invented: without a fresh one there
+is a row of action `hold` that says why. A trade that costs more than it wins is a `hold` too; costs are shown, not set
+aside. Where cost or gain is unknown the trade stands.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import numpy as np
+
+from assets.rebalancing.costs import Cost, trading_cost
+from assets.rebalancing.model import CASH_PREFIX, NO_TERMS, Covariance, Holding, Quote, Suggestion, Terms
+from assets.rebalancing.sizing import Drift, Trade, sized
+from assets.rebalancing.taxes import SaleEffect
+from assets.rebalancing.worth import HORIZON_YEARS, expected_gains
+
+Sell = Callable[[str, Decimal, Decimal], SaleEffect]
+"""What selling units of an instrument at a price realises."""
+
+# Weights are doubles: a drift this little above the band is the band.
+_WEIGHT_NOISE = Decimal("1e-9")
+
+
+@dataclass(frozen=True)
+class Market:
+    """What is known of trading beside prices.
+
+    Attributes:
+        terms: lots and costs by instrument; one that is missing trades in any quantity at an unknown cost.
+        sell: gains and tax of a sale; None: unknown.
+        covariance: a year, in base currency; None: trades are not weighed against their cost.
+    """
+
+    terms: Mapping[str, Terms] = field(default_factory=lambda: NO_TERMS)
+    sell: Sell | None = None
+    covariance: Covariance | None = None
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A trade with what it costs and wins, in base currency; None: unknown."""
+
+    trade: Trade
+    cost: Cost
+    effect: SaleEffect
+    gain_base: Decimal | None
+
+    @property
+    def loss_base(self) -> Decimal:
+        """By how much cost and tax exceed the gain; 0 where one of them is unknown."""
+        total = self.cost.total
+        if self.gain_base is None or total is None:
+            return Decimal(0)
+        return abs(self.trade.moved_base) * _exact(total) + _tax_due(self.effect) - self.gain_base
+
+
+def suggest(
+    holdings: Sequence[Holding],
+    targets: Mapping[str, float],
+    quotes: Mapping[str, Quote],
+    band: float,
+    *,
+    left_out: Mapping[str, str] | None = None,
+    needs_funding: bool = True,
+    market: Market | None = None,
+) -> tuple[Suggestion, ...]:
+    """Suggestions in order of instrument; none where nothing has a positive value.
+
+    Current weights are shares of all positive value, cash included. A held instrument without a target has the target
+    0. Where purchases need more than sales and the cash above its own target bring, all are scaled down alike. The
+    trade that loses most is given up first; the others are sized and weighed again without it.
+
+    Args:
+        holdings: one per instrument, cash (`fiat:`) included.
+        targets: weights by instrument; cash may be among them.
+        quotes: by instrument, for whatever may have to be traded.
+        band: the drift (fraction) up to which nothing is done.
+        left_out: held instruments that the targets know nothing of, with the reason: they are kept, and the targets
+            share what remains.
+        needs_funding: False where purchases are paid from outside (`cash: implicit`).
+        market: lots, costs, taxes and risk.
+    """
+    kept = left_out or {}
+    known = market or Market()
+    held = {holding.instrument_id: holding for holding in holdings}
+    total = sum((h.value_base for h in holdings if h.value_base is not None and h.value_base > 0), Decimal(0))
+    if total <= 0:
+        return ()
+    fixed = sum((_value(held[name]) for name in kept if name in held), Decimal(0))
+    free = (total - fixed) / total
+    wanted = {name: Decimal(repr(float(weight))) * free for name, weight in targets.items()}
+    off = {name: _weight(held, name, total) - wanted.get(name, Decimal(0)) for name in {*held, *wanted} - {*kept}}
+    rows, drifts = _drifts(held, wanted, quotes, kept, total, _exact(band) + _WEIGHT_NOISE)
+    spare_cash = _spare_cash(holdings, wanted, total) if needs_funding else None
+    while True:
+        trades = sized(drifts, spare_cash, known.terms)
+        judged = _judged(trades, off, total, known)
+        worst = max(judged, key=lambda one: one.loss_base, default=None)
+        if worst is None or worst.loss_base <= 0:
+            break
+        drifts.remove(worst.trade.drift)
+        rows.append(_hold(worst.trade.drift, f"{_drift_text(worst.trade.drift, band)}; {_loss_text(worst)}"))
+    cash_after = _cash(holdings) - sum((trade.moved_base for trade in trades), Decimal(0)) if needs_funding else None
+    rows += [_row(one, quotes[one.trade.drift.instrument_id], band, cash_after, known) for one in judged]
+    return tuple(sorted(rows, key=lambda row: row.instrument_id))
+
+
+def _drifts(
+    held: Mapping[str, Holding],
+    wanted: Mapping[str, Decimal],
+    quotes: Mapping[str, Quote],
+    kept: Mapping[str, str],
+    total: Decimal,
+    band: Decimal,
+) -> tuple[list[Suggestion], list[Drift]]:
+    """What cannot be traded as rows, and what drifts."""
+    rows: list[Suggestion] = []
+    drifts: list[Drift] = []
+    for name in sorted({*held, *wanted}):
+        if name.startswith(CASH_PREFIX):
+            continue
+        target = wanted.get(name, Decimal(0))
+        current = _weight(held, name, total)
+        quantity = held[name].quantity if name in held else Decimal(0)
+        quote = quotes.get(name)
+        price = Decimal(0) if quote is None or quote.price_base is None else quote.price_base
+        drift = Drift(name, current, target, (target - current) * total, price, quantity, target == 0)
+        reason = _obstacle(quantity, quote, kept.get(name))
+        if name in kept:
+            rows.append(_hold(drift, reason, has_target=False))
+        elif name in held and (held[name].value_base is None or quantity < 0):
+            rows.append(_hold(drift, reason or "no price to trade at", has_value=held[name].value_base is not None))
+        elif abs(current - target) > band and reason:
+            rows.append(_hold(drift, reason))
+        elif abs(current - target) > band:
+            drifts.append(drift)
+    return rows, drifts
+
+
+def _value(holding: Holding) -> Decimal:
+    return holding.value_base or Decimal(0)
+
+
+def _weight(held: Mapping[str, Holding], name: str, total: Decimal) -> Decimal:
+    return _value(held[name]) / total if name in held else Decimal(0)
+
+
+def _obstacle(quantity: Decimal, quote: Quote | None, left_out: str | None) -> str:
+    if left_out:
+        return f"kept as it is: {left_out}"
+    if quantity < 0:
+        return "short or borrowed: not rebalanced"
+    if quote is None or quote.price_base is None or quote.price_base <= 0:
+        return "no price to trade at"
+    return quote.problem or ""
+
+
+def _hold(drift: Drift, reason: str, *, has_value: bool = True, has_target: bool = True) -> Suggestion:
+    return Suggestion(
+        instrument_id=drift.instrument_id,
+        action="hold",
+        quantity=None,
+        value_usd=None,
+        current_weight=float(drift.current) if has_value else None,
+        target_weight=float(drift.target) if has_target else None,
+        estimated_cost_usd=None,
+        reason=reason,
+    )
+
+
+def _cash(holdings: Iterable[Holding]) -> Decimal:
+    return sum((_value(h) for h in holdings if h.instrument_id.startswith(CASH_PREFIX)), Decimal(0))
+
+
+def _spare_cash(holdings: Iterable[Holding], wanted: Mapping[str, Decimal], total: Decimal) -> Decimal:
+    reserved = sum((weight for name, weight in wanted.items() if name.startswith(CASH_PREFIX)), Decimal(0)) * total
+    return _cash(holdings) - reserved
+
+
+def _judged(trades: Sequence[Trade], off: Mapping[str, Decimal], total: Decimal, market: Market) -> tuple[_Judged, ...]:
+    gains = _gains(trades, off, total, market.covariance)
+    judged = []
+    for trade in trades:
+        drift = trade.drift
+        effect = SaleEffect()
+        if drift.is_sale and trade.quantity > 0 and market.sell is not None:
+            effect = market.sell(drift.instrument_id, trade.quantity, drift.price_base)
+        cost = trading_cost(trade.quantity, market.terms.get(drift.instrument_id, Terms()))
+        judged.append(_Judged(trade, cost, effect, gains.get(drift.instrument_id)))
+    return tuple(judged)
+
+
+def _gains(
+    trades: Sequence[Trade], off: Mapping[str, Decimal], total: Decimal, covariance: Covariance | None
+) -> dict[str, Decimal]:
+    if covariance is None:
+        return {}
+    moved = {trade.drift.instrument_id: trade.moved_base / total for trade in trades}
+    before = np.array([float(off.get(name, 0)) for name in covariance.labels])
+    after = before + np.array([float(moved.get(name, 0)) for name in covariance.labels])
+    gains = expected_gains(covariance.matrix, before, after)
+    return {name: _exact(float(gain)) * total for name, gain in zip(covariance.labels, gains, strict=True)}
+
+
+def _tax_due(effect: SaleEffect) -> Decimal:
+    """A loss lowers other taxes only where there are other gains: it never speaks for a sale."""
+    return max(effect.tax or Decimal(0), Decimal(0))
+
+
+def _drift_text(drift: Drift, band: float) -> str:
+    side = "above" if drift.current > drift.target else "below"
+    points = 100 * abs(drift.current - drift.target)
+    return (
+        f"weight {100 * drift.current:.2f} % is {points:.2f} points {side} its target {100 * drift.target:.2f} %, "
+        f"band {100 * band:g}"
+    )
+
+
+def _loss_text(one: _Judged) -> str:
+    cost = abs(one.trade.moved_base) * _exact(one.cost.total or 0.0)
+    tax = f" and tax {_tax_due(one.effect):.2f}" if _tax_due(one.effect) else ""
+    years = "a year" if HORIZON_YEARS == 1 else f"{HORIZON_YEARS:g} years"
+    return f"cost {cost:.2f}{tax} exceeds the gain of {years}, {one.gain_base:.2f} (base currency)"
+
+
+def _row(one: _Judged, quote: Quote, band: float, cash_after: Decimal | None, market: Market) -> Suggestion:
+    trade, drift = one.trade, one.trade.drift
+    reason = _drift_text(drift, band)
+    if trade.quantity <= 0 and trade.share <= 0:
+        return _hold(drift, f"{reason}; no cash and no sale to pay for it")
+    if trade.quantity <= 0:
+        lot = market.terms.get(drift.instrument_id, Terms()).lot
+        return _hold(drift, f"{reason}; less than one lot" + ("" if lot is None else f" of {lot.normalize():f}"))
+    if trade.share < 1:
+        reason += f"; cash and sales pay for {100 * trade.share:.1f} % of it"
+    value_usd = None if quote.price_usd is None else trade.quantity * quote.price_usd
+    usd_rate = None if quote.price_usd is None else quote.price_usd / drift.price_base
+    return Suggestion(
+        instrument_id=drift.instrument_id,
+        action="sell" if drift.is_sale else "buy",
+        quantity=trade.quantity,
+        value_usd=value_usd,
+        current_weight=float(drift.current),
+        target_weight=float(drift.target),
+        estimated_cost_usd=_times(value_usd, one.cost.total),
+        reason=reason,
+        spread_cost_usd=_times(value_usd, one.cost.spread),
+        impact_cost_usd=_times(value_usd, one.cost.impact),
+        cost_method=one.cost.method,
+        realized_gain_base=one.effect.gain,
+        short_gain_base=one.effect.short_gain,
+        long_gain_base=one.effect.long_gain,
+        estimated_tax_base=one.effect.tax,
+        expected_gain_usd=None if usd_rate is None or one.gain_base is None else one.gain_base * usd_rate,
+        cash_after_base=cash_after,
+    )
+
+
+def _times(value: Decimal | None, fraction: float | None) -> Decimal | None:
+    return None if value is None or fraction is None else value * _exact(fraction)
+
+
+def _exact(number: float) -> Decimal:
+    return Decimal(repr(float(number)))

@@ -1,0 +1,1 @@
+"""Reviewed data of the room: historical episodes."""
