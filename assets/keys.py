@@ -18,6 +18,7 @@ OBSERVED = AssetKey(["ops", "observed"])
 RUN_SCOPE = AssetKey(["ops", "run_scope"])
 HELD_PORTFOLIOS = AssetKey(["ops", "held_portfolios"])
 CHECK_RESULTS = AssetKey(["quality", "check_results"])
+BACKTESTS = AssetKey(["ops", "policy_backtests"])
 CORRELATION_WATCH = AssetKey(["ops", "correlation_watch"])
 PUBLISHED = AssetKey(["marts", "publication"])
 
@@ -96,7 +97,11 @@ def dbt_source(schema: str, table: str) -> AssetKey:
         return correlation(table)
     if schema == "ops":
         # what counts is known when accounts and chains were asked, which moves the run's moment on
-        return {"run_scope": RUN_SCOPE, "held_portfolios": HELD_PORTFOLIOS}.get(table, OBSERVED)
+        return {
+            "run_scope": RUN_SCOPE,
+            "held_portfolios": HELD_PORTFOLIOS,
+            "policy_backtests": BACKTESTS,
+        }.get(table, OBSERVED)
     if schema == "raw":
         return {"batches": OBSERVED, "token_facts": raw("wallet_balances")}.get(table) or raw(table)
     if schema == "registry":

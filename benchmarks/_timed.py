@@ -32,6 +32,7 @@ TIMED = {
         ("assets.registry.assets", "land"),
         ("assets.ledger.assets", "run_ledger"),
         ("assets.performance.assets", "run_performance"),
+        ("assets.risk.assets", "run_risk"),
         ("assets.allocation.assets", "run_optimisation"),
         ("assets.publication.assets", "publish"),
         ("quality.checks", "evaluate"),

@@ -1,7 +1,8 @@
 """A population and then one day more: `python -m benchmarks.days [portfolios] [holdings] [transactions of each]`.
 
 Belongs here: a full build of one year and the increment of a single day over it, through `holdfast run`, with
-seconds by stage and their ratio. By default 10,000 portfolios with 13 instruments and 2 currencies each.
+seconds by stage and their ratio, beside what a day must write at least. By default 10,000 portfolios with 13
+instruments and 2 currencies each.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import random
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,11 @@ ENGINE = ("ledger", "holdings", "performance")
 #: What portfolio_daily is made of, beside the ledger; portfolio_performance is the first half of the stage performance.
 DAILY_MODELS = ("int_positions", "int_price_base", "int_position_totals", "int_portfolio_days", "portfolio_daily")
 TWO_TABLES = "portfolio_daily and portfolio_performance"
+#: Rows that a day changes by definition: each portfolio has a day more, and each of its periods ends on it.
+CHANGED = {
+    "portfolio_daily": "select * from build.portfolio_daily",
+    "portfolio_performance": "select * from history.portfolio_performance where published_to is null",
+}
 #: Two people's portfolios: what their stages take is Dagster's and dbt's start-up, and prices, which all share.
 FEW = 4
 
@@ -33,11 +40,11 @@ def main(portfolios: int = 10_000, holdings: int = 13, transactions: int = 30) -
     """Print seconds by stage of both runs, as they are and less start-up, rows a second, and what a day costs."""
     print(machine())
     print(f"{portfolios:,} portfolios, {portfolios * transactions:,} transactions, {holdings} instruments each")
-    few = [stages for _, stages in _both(FEW, holdings, transactions)]
-    (whole_run, whole), (day_run, day) = _both(portfolios, holdings, transactions)
+    few, _ = _both(FEW, holdings, transactions)
+    ((whole_run, whole), (day_run, day)), floor = _both(portfolios, holdings, transactions)
     net_whole, net_day = (
         {stage: max(seconds - start_up.get(stage, 0.0), 0.0) for stage, seconds in stages.items()}
-        for stages, start_up in zip((whole, day), few, strict=True)
+        for stages, (_, start_up) in zip((whole, day), few, strict=True)
     )
     print(f"  {'stage':<13} {'whole, s':>10} {'a day, s':>10}   less start-up: {'whole, s':>10} {'a day, s':>10}")
     for stage in dict.fromkeys([*whole, *day]):
@@ -55,10 +62,14 @@ def main(portfolios: int = 10_000, holdings: int = 13, transactions: int = 30) -
             (TWO_TABLES, before[TWO_TABLES], after[TWO_TABLES]),
         ):
             print(f"a day of {what}, {name}: {part:.2f} s of {seconds:.1f} s, 1/{seconds / max(part, 0.001):.1f}")
+    print(
+        f"a bare COPY of the rows of {TWO_TABLES} that a day changes: {floor:.2f} s, "
+        f"1/{net_whole[TWO_TABLES] / floor:.0f} of what both took, 1/{_engine(net_whole) / floor:.0f} of the engine"
+    )
 
 
-def _both(portfolios: int, holdings: int, transactions: int) -> list[tuple[Run, Stages]]:
-    """The whole history up to the day before the last one, then that day, in a home of their own."""
+def _both(portfolios: int, holdings: int, transactions: int) -> tuple[list[tuple[Run, Stages]], float]:
+    """The whole history up to the day before the last one, then that day; and a bare COPY of `CHANGED`."""
     with temporary_home() as home:
         inputs = home.parent / "inputs"
         write_inputs(inputs, portfolios, transactions, 1, random.Random(1), holdings)
@@ -71,7 +82,24 @@ def _both(portfolios: int, holdings: int, transactions: int) -> list[tuple[Run, 
                 stages["ledger"] + _seconds_of_models(home) + float(periods.split(" in ")[1].split()[0])
             )
             done.append((run, stages))
-        return done
+        return done, _bare_copy(home)
+
+
+def _bare_copy(home: Path) -> float:
+    """Seconds to COPY the rows of `CHANGED`, from text on this side, into logged tables without an index."""
+    seconds = 0.0
+    with connect(ensure_running(home).url) as connection:
+        for table, query in CHANGED.items():
+            with connection.cursor().copy(f"copy ({query}) to stdout") as copy:
+                text = b"".join(copy)
+            connection.execute(f"create table ops.bare_{table} as {query} limit 0")
+            connection.commit()
+            begun = time.perf_counter()
+            with connection.cursor().copy(f"copy ops.bare_{table} from stdin") as copy:
+                copy.write(text)
+            connection.commit()
+            seconds += time.perf_counter() - begun
+    return seconds
 
 
 def _seconds_of_models(home: Path) -> float:

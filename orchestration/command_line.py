@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from orchestration.archive_commands import archive
+from orchestration.backtest_command import show_backtest
 from orchestration.chains_command import list_chains
 from orchestration.command_options import InputsOption
 from orchestration.command_options import fail as _fail
@@ -41,6 +42,7 @@ app.command("import")(import_files)
 app.command("chains")(list_chains)
 app.command("snapshot")(take_snapshot)
 app.command("orders")(make_orders)
+app.command("backtest")(show_backtest)
 app.command("demo-chains")(demo_chains)
 
 UrlOption = Annotated[str | None, typer.Option(help="PostgreSQL >= 15; default HOLDFAST_DATABASE_URL, else embedded.")]

@@ -14,6 +14,7 @@ import dagster as dg
 
 from assets.accounts.assets import accounts
 from assets.allocation.assets import optimisation
+from assets.backtest.assets import policy_backtests
 from assets.correlation.assets import correlation_watch, correlations
 from assets.ledger.assets import ledger, run_scope
 from assets.market.assets import market_data
@@ -30,6 +31,7 @@ from orchestration.resources import (
     chains_resource,
     market_resource,
     progress_resource,
+    shards_resource,
     warehouse_resource,
 )
 from orchestration.sensors import build_sensors
@@ -78,6 +80,7 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
             optimisation,
             correlations,
             correlation_watch,
+            policy_backtests,
             verdict,
             publication,
         ],
@@ -91,6 +94,7 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
             "chains": chains_resource,
             "accounts": accounts_resource,
             "market": market_resource,
+            "shards": shards_resource,
             **(resources or {}),
         },
         # one process for all steps: separate ones would spend seconds importing for every second of work, and the

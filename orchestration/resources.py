@@ -17,6 +17,7 @@ import dagster as dg
 
 from assets.accounts.model import AccountReport, AccountRequest
 from assets.accounts.store import Permitted
+from assets.allocation.shards import Shards
 from assets.market.refreshing import Access, Refreshed, bring_up_to_date
 from assets.market.store import is_anything_needed
 from assets.network.endpoints import Endpoint
@@ -189,6 +190,13 @@ class Chains:
 def chains_resource(context: dg.InitResourceContext) -> Chains:
     """Own and public endpoints as the environment names them."""
     return Chains(load_settings())
+
+
+@dg.resource(description="Where portfolios are optimised: here, in processes, or on Dask.")
+def shards_resource(context: dg.InitResourceContext) -> Shards:
+    """As HOLDFAST_WORKERS says."""
+    settings = load_settings()
+    return Shards(settings.workers, settings.dask)
 
 
 class LiveAccounts:

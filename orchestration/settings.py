@@ -12,7 +12,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 PREFIX = "HOLDFAST_"
-_PLAIN = frozenset({"DATABASE_URL", "HOME", "INPUTS", "SOURCES", "RPC_PUBLIC", "MAX_HEAD_AGE_SECONDS"})
+_PLAIN = frozenset({"DATABASE_URL", "HOME", "INPUTS", "SOURCES", "RPC_PUBLIC", "MAX_HEAD_AGE_SECONDS", "WORKERS"})
 _OWN = frozenset({"DAGSTER_URL", "PROGRESS", "SCHEDULES"})  # what Holdfast's processes tell their children
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
@@ -35,6 +35,8 @@ class Settings:
         is_rpc_public: whether public endpoints may be asked too.
         max_head_age_seconds: how old a chain's head may be; None = 20 block times, at least 60 seconds.
         endpoints: source (lower case) to the scheme and host used instead of the provider's own hosts.
+        workers: processes that optimise portfolios.
+        dask: the address of Dask's scheduler, whose workers optimise them instead; None: this machine.
         unrecognised: `HOLDFAST_*` variables of no known name, most likely mistyped; for a warning.
     """
 
@@ -47,6 +49,8 @@ class Settings:
     is_rpc_public: bool = True
     max_head_age_seconds: int | None = None
     endpoints: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    workers: int = 1
+    dask: str | None = None
     unrecognised: tuple[str, ...] = ()
 
 
@@ -80,6 +84,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         endpoints=MappingProxyType(
             {name.removeprefix("ENDPOINT_").lower(): _one_url(name, values[name]) for name in sorted(endpoint_names)}
         ),
+        workers=_workers(values.get("WORKERS")),
+        dask=values["WORKERS"] if "://" in values.get("WORKERS", "") else None,
         unrecognised=tuple(
             sorted(PREFIX + name for name in set(values) - _PLAIN - _OWN - {*rpc_slugs, *endpoint_names})
         ),
@@ -128,6 +134,17 @@ def _sources(value: str | None) -> tuple[str, ...] | None:
     if "none" in names and len(names) > 1:
         raise SettingsError(f"{PREFIX}SOURCES={value!r}: `none` excludes every other source; give one or the other.")
     return () if names == ("none",) else names
+
+
+def _workers(value: str | None) -> int:
+    if value is None or "://" in value:
+        return 1
+    if not value.isdecimal() or int(value) < 1:
+        raise SettingsError(
+            f"{PREFIX}WORKERS={value!r}: expected a number of processes, 1 or more, or the address of Dask's "
+            "scheduler, as tcp://host:8786."
+        )
+    return int(value)
 
 
 def _rpc_slugs(values: Mapping[str, str]) -> dict[str, str]:

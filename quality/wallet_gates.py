@@ -41,6 +41,20 @@ WALLET_GATES: tuple[Gate, ...] = (
             order by cells.portfolio_id, cells.instrument_id""",
     ),
     Gate(
+        name="logs_unread",
+        stage="wallets",
+        reach="none",
+        severity="info",
+        threshold="0 chains",
+        description="The transfers of wallets are known up to the block of their balances.",
+        next_step="Give it an endpoint that allows eth_getLogs (HOLDFAST_RPC_<CHAIN>); reading goes on from there.",
+        offenders="""
+            select distinct null, null, logs.chain || ': ' || logs.failure
+            from ops.wallet_logs as logs
+            inner join staging.stg_wallets as wallets on logs.chain = wallets.chain and logs.wallet = wallets.wallet
+            where logs.failure is not null order by 3""",
+    ),
+    Gate(
         name="tokens_quarantined",
         stage="wallets",
         reach="none",

@@ -14,6 +14,7 @@ from assets.allocation.model import AllocationPolicy
 from assets.allocation.optimiser import Outcome
 from assets.rebalancing.model import Holding
 
+ANALYTIC, BLOCK_BOOTSTRAP = "analytic", "block_bootstrap"
 Attributes = Mapping[str, Mapping[str, str | None]]
 
 #: how much worse than PyPortfolioOpt's an objective may be, relative to 1 + its size
@@ -73,10 +74,11 @@ class Check:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of one portfolio."""
+    """What came of one portfolio; `sharpe_interval` names how the interval of its Sharpe ratio was made."""
 
     outcome: Outcome
     frontier: Frontier | None = None
     exclusions: tuple[Exclusion, ...] = ()
     inputs: InputsUsed | None = None
     check: Check | None = None
+    sharpe_interval: str = ANALYTIC

@@ -48,13 +48,15 @@ _DESCRIPTIONS = {
         )
         for table in keys.OPTIMISER_TABLES
     ],
-    required_resource_keys={"warehouse", "progress"},
+    required_resource_keys={"warehouse", "progress", "shards"},
 )
 def optimisation(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
     """Weights for each policy's universe, compiled or by PyPortfolioOpt; each result is proven before it counts."""
     warehouse = context.resources.warehouse
     with warehouse.connect() as conn:
-        summary = run_optimisation(conn, warehouse.as_of_date(conn), context.run.run_id)
+        summary = run_optimisation(
+            conn, warehouse.as_of_date(conn), context.run.run_id, shards=context.resources.shards
+        )
         pictures = _pictures(conn) if summary.rows.get("target_weights") else {}
     context.resources.progress.say("optimisation", str(summary))
     for table in keys.OPTIMISER_TABLES:

@@ -9,19 +9,20 @@ An answer depends on its own portfolio alone: not on the others of the run, thei
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 
 import numpy as np
 
-from assets.allocation.answers import Answer, Attributes, InputsUsed, Job
+from assets.allocation.answers import BLOCK_BOOTSTRAP, Answer, Attributes, InputsUsed, Job
 from assets.allocation.batch import Batch
 from assets.allocation.estimated import Estimated
 from assets.allocation.frontier import Frontier, efficient_frontier
 from assets.allocation.held import current_weights
 from assets.allocation.inputs import Histories, Universe
-from assets.allocation.model import AllocationError, AllocationPolicy, EstimationError, make_constraints
-from assets.allocation.optimiser import Outcome, optimise
+from assets.allocation.model import AllocationError, AllocationPolicy, EstimationError, FloatArray, make_constraints
+from assets.allocation.optimiser import Figures, Outcome, optimise
+from assets.allocation.population.bootstrap import sharpe_deviations
 from assets.allocation.population.optimum import OBJECTIVES
 
 #: what the compiled solvers read of a policy; anything else that is set takes the portfolio to PyPortfolioOpt
@@ -102,7 +103,42 @@ def _answers(shared: Estimated, attributes: Attributes, sample: frozenset[str]) 
     for place, job in enumerate(shared.jobs):
         if job.portfolio_id not in answers:
             answers[job.portfolio_id] = _alone(shared, place, attributes)
-    return answers
+    return answers | _with_intervals(shared, answers)
+
+
+def _with_intervals(shared: Estimated, answers: Mapping[str, Answer]) -> dict[str, Answer]:
+    """The answers whose Sharpe ratio has an interval by resampling; the others keep Lo's."""
+    found: list[tuple[int, Answer, Figures, FloatArray]] = []
+    for place, job in enumerate(shared.jobs):
+        one = answers[job.portfolio_id]
+        figures, weights = one.outcome.figures, one.outcome.weights
+        if figures is not None and figures.sharpe_ratio is not None and weights is not None and one.inputs is not None:
+            found.append((place, one, figures, weights))
+    if not found:
+        return {}
+    jobs = [shared.jobs[place] for place, *_ in found]
+    deviations = sharpe_deviations(
+        shared.panel.by_asset,
+        np.concatenate([[0], np.cumsum([len(weights) for *_, weights in found])]),
+        np.concatenate([shared.own(place) for place, *_ in found]),
+        np.concatenate([weights for *_, weights in found]),
+        np.array([job.risk_free_rate for job in jobs]),
+        shared.panel.aligned.frequency,
+        [
+            f"{one.inputs.version}:{job.portfolio_id}"
+            for job, (_, one, *_) in zip(jobs, found, strict=True)
+            if one.inputs
+        ],
+    )
+    changed = {}
+    for job, (_, one, figures, _), (below, above) in zip(jobs, found, deviations.tolist(), strict=True):
+        if np.isfinite(below) and np.isfinite(above) and figures.sharpe_ratio is not None:
+            ratio = figures.sharpe_ratio
+            wider = replace(figures, sharpe_low=ratio + below, sharpe_high=ratio + above)
+            changed[job.portfolio_id] = replace(
+                one, outcome=replace(one.outcome, figures=wider), sharpe_interval=BLOCK_BOOTSTRAP
+            )
+    return changed
 
 
 def _alone(shared: Estimated, place: int, attributes: Attributes) -> Answer:

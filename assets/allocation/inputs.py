@@ -68,9 +68,8 @@ class Histories:
     """
 
     def __init__(self, as_of_date: date, series: Mapping[str, PriceSeries]) -> None:
-        self._series = series
+        self.series, self.as_of_date = series, as_of_date
         self._end = np.datetime64(as_of_date, "D")
-        self._as_of_date = as_of_date
         self._windows: dict[int, dict[str, _Window]] = defaultdict(dict)
         self._day_sets: dict[bytes, int] = {}
 
@@ -90,7 +89,7 @@ class Histories:
             else:
                 exclusions.append(exclusion)
         if len(windows) < len(candidates):
-            missing = sorted(name for name in candidates if name not in self._series)
+            missing = sorted(name for name in candidates if name not in self.series)
             exclusions += [Exclusion(name, "no_history", "no price in the window") for name in missing]
         if not kept:
             raise nothing_usable(exclusions)
@@ -119,9 +118,9 @@ class Histories:
         found = []
         for label in labels:
             item = known.get(label)
-            if item is None and label in self._series:
-                start = np.datetime64(self._as_of_date - timedelta(days=lookback_days), "D")
-                series = in_window(self._series[label], start, self._end)
+            if item is None and label in self.series:
+                start = np.datetime64(self.as_of_date - timedelta(days=lookback_days), "D")
+                series = in_window(self.series[label], start, self._end)
                 day_set = self._day_sets.setdefault(_observed(series).tobytes(), len(self._day_sets))
                 first = series.dates[0] if len(series.dates) else None
                 item = known[label] = _Window(series, first, day_set)

@@ -43,8 +43,8 @@ class Instrument:
     max_price_age_days: int
 
 
-def read_tasks(connection: Connection, as_of_date: date) -> list[PortfolioTask]:
-    """Portfolios of the run's scope that no gate holds and that have a policy or targets, in order of id."""
+def read_tasks(connection: Connection, as_of_date: date, only: str | None = None) -> list[PortfolioTask]:
+    """Portfolios in scope (or `only` this one) that no gate holds and that have a policy or targets, in order of id."""
     rows = connection.execute(
         """
         select portfolios.id, 'fiat:' || portfolios.base_currency, portfolios.cash = 'implicit',
@@ -58,14 +58,16 @@ def read_tasks(connection: Connection, as_of_date: date) -> list[PortfolioTask]:
             policies.cost_impact, policies.selection,
             portfolios.user_id
         from registry.portfolios
-        inner join ops.run_scope on run_scope.portfolio_id = portfolios.id
         left join registry.policies on policies.portfolio_id = portfolios.id
         where portfolios.is_active
+            and (portfolios.id = %(only)s
+                 or %(only)s::text is null and portfolios.id in (select portfolio_id from ops.run_scope))
             and not exists (select 1 from ops.held_portfolios where held_portfolios.portfolio_id = portfolios.id)
             and (policies.portfolio_id is not null
                  or exists (select 1 from registry.targets where targets.portfolio_id = portfolios.id))
         order by portfolios.id
-        """
+        """,
+        {"only": only},
     ).fetchall()
     rates = _risk_free_rates(connection, as_of_date, [row[0] for row in rows])
     return [_task(row, rates.get(row[0])) for row in rows]

@@ -26,7 +26,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "optimization_runs": (
         "run_id", "portfolio_id", "objective", "status", "solver", "fallback_reason", "kkt_residual",
         "expected_return", "volatility", "sharpe_ratio", "sharpe_low", "sharpe_high", "inputs_version",
-        "observations", "duration_ms", "condition_number", "smallest_eigenvalue", "notes",
+        "observations", "duration_ms", "condition_number", "smallest_eigenvalue", "notes", "sharpe_interval",
         "selection", "selection_gap",
     ),
     "optimization_inputs": (
@@ -73,6 +73,7 @@ def run_rows(answered: Answered, run_id: str, durations_ms: int) -> Iterable[Row
             None if inputs is None else _finite(inputs.condition_number),
             None if inputs is None else _finite(inputs.smallest_eigenvalue),
             "; ".join(notes(job, answer)) or None,
+            None if figures.sharpe_low is None else answer.sharpe_interval,
             outcome.selection,
             _finite(outcome.selection_gap),
         )

@@ -11,7 +11,7 @@ from datetime import date
 from operator import attrgetter
 
 from assets.allocation.answers import Answer, Job
-from assets.allocation.engine import answer, sample_of
+from assets.allocation.engine import sample_of
 from assets.allocation.estimates import PriceSeries
 from assets.allocation.inputs import Histories
 from assets.allocation.loading import (
@@ -38,6 +38,7 @@ from assets.allocation.rows import (
     run_rows,
     weight_frame,
 )
+from assets.allocation.shards import Shards, answer_in_shards
 from assets.rebalancing.loading import TradingInputs, read_trading_inputs
 from assets.rebalancing.model import CASH_PREFIX, Holding, Quote
 from assets.rebalancing.rebalance import LOOKBACK_DAYS, rebalance
@@ -101,7 +102,11 @@ class _Chunk:
 
 
 def run_optimisation(
-    connection: Connection, as_of_date: date, run_id: str, progress: Progress | None = None
+    connection: Connection,
+    as_of_date: date,
+    run_id: str,
+    progress: Progress | None = None,
+    shards: Shards = Shards(),  # noqa: B008 -- frozen
 ) -> OptimisationSummary:
     """Optimise and rebalance the scope's portfolios that no gate holds, in the caller's transaction.
 
@@ -114,6 +119,7 @@ def run_optimisation(
         as_of_date: the day that the run describes.
         run_id: of the pipeline; an optimisation's own is `run_id:portfolio_id`.
         progress: told one line per chunk.
+        shards: where the portfolios are worked on; the answers are the same.
     """
     summary = OptimisationSummary()
     tasks = read_tasks(connection, as_of_date)
@@ -123,7 +129,7 @@ def run_optimisation(
     for done, shared, chosen in _chunks(tasks, as_of_date):
         chunk = _read(connection, chosen, shared)
         started = time.perf_counter()
-        answered = _answered(chunk, shared, sample)
+        answered = _answered(chunk, shared, sample, shards)
         # of all that were solved together, so one of them took its part
         each_ms = round(1000 * (time.perf_counter() - started) / max(len(answered), 1))
         written: dict[str, Iterable[Row]] = {
@@ -193,9 +199,10 @@ def _universe(policy: AllocationPolicy, holdings: Sequence[Holding]) -> list[str
     return sorted(name for name in names if not name.startswith(CASH_PREFIX))
 
 
-def _answered(chunk: _Chunk, shared: _Currency, sample: frozenset[str]) -> list[tuple[Job, Answer]]:
+def _answered(chunk: _Chunk, shared: _Currency, sample: frozenset[str], shards: Shards) -> list[tuple[Job, Answer]]:
     attributes = {name: instrument.attributes for name, instrument in shared.instruments.items()}
-    answers = answer([job for job in chunk.jobs if job.candidates], shared.histories, attributes, sample)
+    jobs = [job for job in chunk.jobs if job.candidates]
+    answers = answer_in_shards(shards, jobs, shared.histories, attributes, sample)
     nothing = Answer(Outcome("skipped", NOTHING_TO_ALLOCATE))
     return [(job, answers.get(job.portfolio_id, nothing)) for job in chunk.jobs]
 

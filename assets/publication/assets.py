@@ -20,6 +20,8 @@ _VERDICT_DEPS = (
     keys.dbt_model("build", "asset_correlations"),
     keys.dbt_model("build", "correlation_regimes"),
     keys.dbt_model("build", "factor_exposures"),
+    keys.dbt_model("build", "policy_backtests"),
+    keys.dbt_model("build", "policy_backtest_days"),
 )
 
 

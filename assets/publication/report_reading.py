@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from assets.performance.reasons import ALL, MEANINGS
+from assets.publication.report_risk_reading import Risk, read_risk
 from assets.warehouse.database import Connection
 
 _TOP_WEIGHTS = 3
@@ -98,6 +99,8 @@ class Suggestion:
     action: str
     quantity: Decimal | None
     value_usd: Decimal | None
+    estimated_cost_usd: Decimal | None
+    expected_gain_usd: Decimal | None
     reason: str | None
 
 
@@ -110,6 +113,7 @@ class Details:
     buckets: tuple[Bucket, ...]
     optimization: Optimization | None
     suggestions: tuple[Suggestion, ...]
+    risk: Risk | None
 
 
 @dataclass(frozen=True)
@@ -205,7 +209,8 @@ def read_details(conn: Connection, line: PortfolioLine) -> Details:
         [line.portfolio_id],
     ).fetchall()
     suggestions = conn.execute(
-        "select instrument_id, action, quantity, value_usd, reason from marts.rebalancing_suggestions"
+        "select instrument_id, action, quantity, value_usd, estimated_cost_usd, expected_gain_usd, reason"
+        " from marts.rebalancing_suggestions"
         " where portfolio_id = %s order by abs(value_usd) desc nulls last, instrument_id",
         [line.portfolio_id],
     ).fetchall()
@@ -215,6 +220,7 @@ def read_details(conn: Connection, line: PortfolioLine) -> Details:
         tuple(Bucket(*row) for row in buckets),
         _optimization(conn, line.portfolio_id),
         tuple(Suggestion(*row) for row in suggestions),
+        read_risk(conn, line.portfolio_id),
     )
 
 

@@ -13,6 +13,7 @@ from html import escape
 
 from assets.publication.report_drawing import bars, frontier_chart, line_chart
 from assets.publication.report_reading import Details, Finding, Header, Optimization, PortfolioLine, Suggestion
+from assets.publication.report_risk_reading import Risk
 
 MINUS = "\N{MINUS SIGN}"
 _MOST_ROWS = 12
@@ -27,7 +28,12 @@ _SOURCES = (
     ("Weights and targets", "marts.portfolio_allocation", "dimension asset"),
     ("Value by day", "marts.portfolio_daily", "invested: the running sum of inflows less outflows"),
     ("Frontier, chosen point", "marts.efficient_frontier", "and marts.optimization_runs"),
-    ("Suggested trades", "marts.rebalancing_suggestions", "against the targets, outside the band only"),
+    ("Risk", "marts.portfolio_risk", "historical, of one day; the largest loss of marts.stress_tests"),
+    (
+        "Suggested trades",
+        "marts.rebalancing_suggestions",
+        "against the targets, outside the band, where the trade pays",
+    ),
     ("Checks and warnings", "marts.data_quality", "refused rows stand in quality.quarantined_rows"),
     ("A holding, back to its file", "marts.holdings_daily", "names the price's source, raw batch and line"),
 )
@@ -134,7 +140,7 @@ def portfolio(details: Details) -> str:
         '<p class="key"><i class="value"></i>value<i class="invested"></i>invested: deposits less withdrawals</p>'
         f"<h3>Drawdown of the time-weighted return</h3>{_wide(drawdown_chart)}"
         f'<div class="pair"><div>{_allocation(details)}</div><div>{_frontier(details.optimization)}</div></div>'
-        f"{_suggestions(details.suggestions)}</section>"
+        f"{_risk(details.risk, base)}{_suggestions(details.suggestions)}</section>"
     )
 
 
@@ -239,19 +245,35 @@ def _frontier(run: Optimization | None) -> str:
     return f"{title}{chart}{note}{why}"
 
 
+def _risk(risk: Risk | None, base: str) -> str:
+    if risk is None:
+        return ""
+    worst = "worst stress: " + (escape(risk.worst_name) if risk.worst_name else "none costs anything")
+    figures = (("VaR of one day, 95 %", risk.var_95), ("VaR of one day, 99 %", risk.var_99), (worst, risk.worst))
+    facts = "".join(
+        f"<li><span>{label}</span><b>{_or_dash(money(value), risk.reason)} {base}"
+        f" ({_or_dash(percent(share), risk.reason)})</b></li>"
+        for label, (value, share) in figures
+    )
+    return f'<h3>Risk of what is held now</h3><ul class="facts">{facts}</ul>'
+
+
 def _suggestions(suggestions: Sequence[Suggestion]) -> str:
     if not suggestions:
         return ""
     rows = "".join(
         f"<tr><td>{escape(one.action)}</td><td>{escape(one.instrument_id)}</td>"
-        f'<td class="n">{_or_dash(_units(one.quantity), "no price")}</td>'
-        f'<td class="n">{_or_dash(money(one.value_usd), "no exchange rate to USD")}</td>'
+        f'<td class="n">{_or_dash(_units(one.quantity), "nothing to trade")}</td>'
+        f'<td class="n">{_or_dash(money(one.value_usd), "nothing to trade, or no exchange rate to USD")}</td>'
+        f'<td class="n">{_or_dash(money(one.estimated_cost_usd), "nothing to trade, or no spread is known")}</td>'
+        f'<td class="n">{_or_dash(money(one.expected_gain_usd), "nothing to trade, or too little history")}</td>'
         f"<td>{escape(one.reason or '')}</td></tr>"
         for one in suggestions
     )
     return (
         "<h3>Trades that lead to the targets</h3><table><thead><tr><th></th><th>Instrument</th>"
-        f'<th class="n">Units</th><th class="n">USD</th><th>Why</th></tr></thead><tbody>{rows}</tbody></table>'
+        '<th class="n">Units</th><th class="n">USD</th><th class="n">Cost</th><th class="n">Won a year</th><th>Why</th>'
+        f"</tr></thead><tbody>{rows}</tbody></table>"
     )
 
 

@@ -8,7 +8,7 @@ aside. Where cost or gain is unknown the trade stands.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import numpy as np
@@ -17,7 +17,7 @@ from assets.rebalancing.costs import Cost, trading_cost
 from assets.rebalancing.model import CASH_PREFIX, NO_TERMS, Covariance, Holding, Quote, Suggestion, Terms
 from assets.rebalancing.sizing import Drift, Trade, sized
 from assets.rebalancing.taxes import SaleEffect
-from assets.rebalancing.worth import HORIZON_YEARS, expected_gains
+from assets.rebalancing.worth import HORIZON_YEARS, expected_gains, shared_gains
 
 Sell = Callable[[str, Decimal, Decimal], SaleEffect]
 """What selling units of an instrument at a price realises."""
@@ -51,12 +51,16 @@ class _Judged:
     gain_base: Decimal | None
 
     @property
+    def cost_base(self) -> Decimal:
+        """Cost and tax, as far as they are known."""
+        return abs(self.trade.moved_base) * _exact(self.cost.total or 0.0) + _tax_due(self.effect)
+
+    @property
     def loss_base(self) -> Decimal:
         """By how much cost and tax exceed the gain; 0 where one of them is unknown."""
-        total = self.cost.total
-        if self.gain_base is None or total is None:
+        if self.gain_base is None or self.cost.total is None:
             return Decimal(0)
-        return abs(self.trade.moved_base) * _exact(total) + _tax_due(self.effect) - self.gain_base
+        return self.cost_base - self.gain_base
 
 
 def suggest(
@@ -99,8 +103,9 @@ def suggest(
     spare_cash = _spare_cash(holdings, wanted, total) if needs_funding else None
     while True:
         trades = sized(drifts, spare_cash, known.terms)
-        judged = _judged(trades, off, total, known)
-        worst = max(judged, key=lambda one: one.loss_base, default=None)
+        judged = _weighed(_judged(trades, known), off, total, known.covariance, is_funded=needs_funding)
+        # of a sale and a purchase that share their loss the dearer one goes
+        worst = max(judged, key=lambda one: (round(one.loss_base, 9), one.cost_base), default=None)
         if worst is None or worst.loss_base <= 0:
             break
         drifts.remove(worst.trade.drift)
@@ -182,8 +187,7 @@ def _spare_cash(holdings: Iterable[Holding], wanted: Mapping[str, Decimal], tota
     return _cash(holdings) - reserved
 
 
-def _judged(trades: Sequence[Trade], off: Mapping[str, Decimal], total: Decimal, market: Market) -> tuple[_Judged, ...]:
-    gains = _gains(trades, off, total, market.covariance)
+def _judged(trades: Sequence[Trade], market: Market) -> tuple[_Judged, ...]:
     judged = []
     for trade in trades:
         drift = trade.drift
@@ -191,20 +195,31 @@ def _judged(trades: Sequence[Trade], off: Mapping[str, Decimal], total: Decimal,
         if drift.is_sale and trade.quantity > 0 and market.sell is not None:
             effect = market.sell(drift.instrument_id, trade.quantity, drift.price_base)
         cost = trading_cost(trade.quantity, market.terms.get(drift.instrument_id, Terms()))
-        judged.append(_Judged(trade, cost, effect, gains.get(drift.instrument_id)))
+        judged.append(_Judged(trade, cost, effect, None))
     return tuple(judged)
 
 
-def _gains(
-    trades: Sequence[Trade], off: Mapping[str, Decimal], total: Decimal, covariance: Covariance | None
-) -> dict[str, Decimal]:
+def _weighed(
+    judged: tuple[_Judged, ...],
+    off: Mapping[str, Decimal],
+    total: Decimal,
+    covariance: Covariance | None,
+    *,
+    is_funded: bool,
+) -> tuple[_Judged, ...]:
+    """The same trades with their gains; where sales pay for purchases they share what both win."""
     if covariance is None:
-        return {}
-    moved = {trade.drift.instrument_id: trade.moved_base / total for trade in trades}
+        return judged
+    by_name = {one.trade.drift.instrument_id: one for one in judged}
+    traded = [by_name.get(name) for name in covariance.labels]
     before = np.array([float(off.get(name, 0)) for name in covariance.labels])
-    after = before + np.array([float(moved.get(name, 0)) for name in covariance.labels])
-    gains = expected_gains(covariance.matrix, before, after)
-    return {name: _exact(float(gain)) * total for name, gain in zip(covariance.labels, gains, strict=True)}
+    moved = np.array([0.0 if one is None else float(one.trade.moved_base / total) for one in traded])
+    gains = expected_gains(covariance.matrix, before, before + moved)
+    if is_funded:
+        costs = np.array([0.0 if one is None else float(one.cost_base / total) for one in traded])
+        gains = shared_gains(gains, moved, costs)
+    found = {name: _exact(float(gain)) * total for name, gain in zip(covariance.labels, gains, strict=True)}
+    return tuple(replace(one, gain_base=found.get(one.trade.drift.instrument_id)) for one in judged)
 
 
 def _tax_due(effect: SaleEffect) -> Decimal:
@@ -222,10 +237,10 @@ def _drift_text(drift: Drift, band: float) -> str:
 
 
 def _loss_text(one: _Judged) -> str:
-    cost = abs(one.trade.moved_base) * _exact(one.cost.total or 0.0)
-    tax = f" and tax {_tax_due(one.effect):.2f}" if _tax_due(one.effect) else ""
+    tax = _tax_due(one.effect)
+    cost = f"cost {one.cost_base - tax:.2f}" + (f" and tax {tax:.2f}" if tax else "")
     years = "a year" if HORIZON_YEARS == 1 else f"{HORIZON_YEARS:g} years"
-    return f"cost {cost:.2f}{tax} exceeds the gain of {years}, {one.gain_base:.2f} (base currency)"
+    return f"{cost} exceeds the gain of {years}, {one.gain_base:.2f} (base currency)"
 
 
 def _row(one: _Judged, quote: Quote, band: float, cash_after: Decimal | None, market: Market) -> Suggestion:

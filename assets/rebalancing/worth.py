@@ -32,3 +32,29 @@ def expected_gains(
     """
     moved: NDArray[np.float64] = before - after
     return RISK_AVERSION / 2 * HORIZON_YEARS * moved * (covariance @ (before + after))
+
+
+def shared_gains(
+    gains: NDArray[np.float64], moved: NDArray[np.float64], costs: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The same gains, with sales credited for what their money does on the buying side; the sum stays.
+
+    A sale alone leaves cash, which is never what it is made for: away from cash every risky asset looks worth keeping.
+    So the surplus of the money that goes from sales to purchases (gains less costs of both) is halved between the two
+    sides; within a side by value.
+
+    Args:
+        gains: (n,) of `expected_gains`.
+        moved: (n,) what is bought, negative = sold, fractions of the portfolio's value.
+        costs: (n,) >= 0, fractions of the portfolio's value.
+    """
+    bought, sold = np.maximum(moved, 0), np.maximum(-moved, 0)
+    purchases, sales = float(bought.sum()), float(sold.sum())
+    if not purchases or not sales:
+        return gains
+    surplus = gains - costs
+    of_purchases = float(surplus[bought > 0].sum()) / purchases
+    of_sales = float(surplus[sold > 0].sum()) / sales
+    credit = min(purchases, sales) * (of_purchases - of_sales) / 2
+    result: NDArray[np.float64] = gains + credit * (sold / sales - bought / purchases)
+    return result

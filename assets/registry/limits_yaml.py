@@ -14,7 +14,7 @@ AT_MOST = (
     "cvar_95_1d", "worst_stress", "current_drawdown",
 )  # fmt: skip
 #: Rules whose danger is too little of it.
-AT_LEAST = ("buying_power", "effective_positions")
+AT_LEAST = ("buying_power", "effective_positions", "diversification_ratio")
 
 
 def read_limits(reader: YamlReader, node: Node | None) -> tuple[Limit, ...]:

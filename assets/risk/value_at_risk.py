@@ -66,13 +66,14 @@ def moments(gains: Floats) -> Moments:
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(known, gains, 0.0).sum(axis=1) / count
         off = np.where(known, gains - mean[:, None], 0.0)
-        squares = (off * off).sum(axis=1)
+        squared = off * off
+        squares = squared.sum(axis=1)
         deviation = np.sqrt(squares / np.where(count > 1, count - 1, np.nan))
         variance = squares / count
         scale = np.abs(np.where(known, gains, 0.0)).max(axis=1, initial=0.0)
         is_flat = ~(deviation > ZERO_DEVIATION * np.maximum(scale, ZERO_DEVIATION))
-        skewness = np.where(is_flat, 0.0, (off**3).sum(axis=1) / count / variance**1.5)
-        excess = np.where(is_flat, 0.0, (off**4).sum(axis=1) / count / variance**2 - 3.0)
+        skewness = np.where(is_flat, 0.0, (squared * off).sum(axis=1) / count / variance**1.5)
+        excess = np.where(is_flat, 0.0, (squared * squared).sum(axis=1) / count / variance**2 - 3.0)
     return Moments(count, mean, deviation, skewness, excess)
 
 

@@ -60,11 +60,11 @@ class LedgerRow:
     group_id: str | None = None
 
 
-#: The id under which an account's ledger has an instrument at a moment; None: it has none, and there is no row.
-Place = Callable[[WalletAccount, str, datetime], str | None]
+#: The id under which an account's ledger takes a quantity of an instrument at a moment; None: there is no row.
+Place = Callable[[WalletAccount, str, datetime, Decimal], str | None]
 
 
-def everywhere(account: WalletAccount, instrument: str, at: datetime) -> str:
+def everywhere(account: WalletAccount, instrument: str, at: datetime, quantity: Decimal) -> str:
     """Each account has a ledger of everything, under the instrument's own id."""
     return instrument
 
@@ -93,18 +93,19 @@ def transfer_rows(
         is_moving = transfer.amount > 0 and transfer.sender != transfer.recipient
         if unit is None or transfer.asset.kind is not AssetKind.ERC20 or not is_moving:
             continue
+        quantity = _quantity(transfer.amount, unit)
         senders, recipients = (
             [
                 (one, name)
                 for one in of_address.get(address, [])
-                if (name := place(one, unit.instrument_id, transfer.executed_at)) is not None
+                if (name := place(one, unit.instrument_id, transfer.executed_at, quantity)) is not None
             ]
             for address in (transfer.sender, transfer.recipient)
         )
         for user in dict.fromkeys(account.user_id for account, _ in (*senders, *recipients)):
             outs = {one.portfolio_id: (one, name) for one, name in senders if one.user_id == user}
             ins = {one.portfolio_id: (one, name) for one, name in recipients if one.user_id == user}
-            rows += _rows_of_user(transfer, unit, outs, ins)
+            rows += _rows_of_user(transfer, quantity, outs, ins)
     return rows
 
 
@@ -119,7 +120,8 @@ def fee_rows(
         rows += [
             LedgerRow(one.portfolio_id, one.account_id, fee.executed_at, "FEE", name, quantity, external_id)
             for one in accounts
-            if one.address == fee.wallet and (name := place(one, native.instrument_id, fee.executed_at)) is not None
+            if one.address == fee.wallet
+            and (name := place(one, native.instrument_id, fee.executed_at, quantity)) is not None
         ]
     return rows
 
@@ -147,7 +149,7 @@ def as_batch(path: str, rows: Sequence[LedgerRow]) -> Batch:
 
 def _rows_of_user(
     transfer: Transfer,
-    unit: Unit,
+    quantity: Decimal,
     outs: Mapping[str, tuple[WalletAccount, str]],
     ins: Mapping[str, tuple[WalletAccount, str]],
 ) -> list[LedgerRow]:
@@ -160,7 +162,6 @@ def _rows_of_user(
     both = outs.keys() & ins.keys()
     left_outs, left_ins = outs.keys() - both, ins.keys() - both
     is_pair = len(left_outs) == len(left_ins) == 1
-    quantity = _quantity(transfer.amount, unit)
     rows = []
     for accounts, paired, alone in ((outs, "TRANSFER_OUT", "WITHDRAWAL"), (ins, "TRANSFER_IN", "DEPOSIT")):
         for portfolio in sorted(accounts):

@@ -27,7 +27,7 @@ from assets.wallets.model import Block
 from assets.wallets.pinning import header_call, header_of, quantity_of
 from assets.wallets.reorganisation import gone, read_standing
 from assets.wallets.rpc import Rpc, RpcCall
-from assets.wallets.transfers import Transfer, read_transfers
+from assets.wallets.transfers import WALLETS_PER_FILTER, Transfer, read_transfers
 
 T = TypeVar("T")
 
@@ -127,10 +127,12 @@ async def _read_chain(
     for wallet, until in request.read_until.items():
         last_good = min(until, _last_before(lost, standing)) if lost else until
         starts.setdefault(last_good + 1, []).append(wallet)
+    # the wallets whose logs end first are asked first, so that none waits for ever where time is too short for all
     ranges = [
-        await _read_range(ask, request, tuple(wallets), first)
+        await _read_range(ask, request, tuple(wallets[start : start + WALLETS_PER_FILTER]), first)
         for first, wallets in sorted(starts.items())
         if first <= request.block.number
+        for start in range(0, len(wallets), WALLETS_PER_FILTER)
     ]
     return LogReport(request, tuple(ranges), tuple(lost))
 

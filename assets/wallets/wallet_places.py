@@ -6,7 +6,8 @@ Belongs here: the rule, and the SQL of what it is judged by. Must not be here: r
 A place is an account and an economic asset. Where balances alone say what is held, a change of a balance is a flow
 already, and a row of the same transfer would count it twice. So rows are for places that have a ledger:
 1. those that the owner's own transactions move. The owner's word counts up to the last of them; from there on the chain
-   tells how it goes on. Nothing is told by both, in whatever order files and reads come;
+   tells how it goes on. Nothing is told by both, in whatever order files and reads come: what an exchange dates by its
+   own clock may stand in a later block, so the same quantity within a day of the owner's row is that row;
 2. in an account with transactions also tokens that came later: logs have told of each form of the asset from its first
    unit on, since their sum is the first balance that was read. Logs do not tell of the native coin, so it is none.
 """
@@ -14,7 +15,8 @@ already, and a row of the same transfer would count it twice. So rows are for pl
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 
 from assets.wallets.identity import asset_of, chain_of, instrument_id
 from assets.wallets.ledger_rows import Place, Unit, WalletAccount
@@ -66,19 +68,24 @@ own as (
     where rows.portfolio_id in (select asked.portfolio_id from asked)
 ),
 moved as (
-    select portfolio_id, account_id, instrument_id, at from own
+    select portfolio_id, account_id, instrument_id, quantity, at from own
     where type not in ('DIVIDEND', 'DIVIDEND_PER_UNIT', 'SPLIT')
     union all
-    select portfolio_id, coalesce(cash_account, account_id), currency, at from own
+    select portfolio_id, coalesce(cash_account, account_id), currency, amount, at from own
     where type in ('BUY', 'SELL', 'DIVIDEND', 'INTEREST') or tax > 0
     union all
-    select portfolio_id, account_id, coalesce(fee_currency, currency, instrument_id), at from own where fee > 0
+    select portfolio_id, account_id, coalesce(fee_currency, currency, instrument_id), fee, at from own where fee > 0
+),
+placed as (
+    select moved.*, max(at) over (partition by portfolio_id, account_id, instrument_id) as last_at
+    from moved inner join asked using (portfolio_id, account_id)
+    where instrument_id not like 'fiat:%%'
 )
-select portfolio_id, account_id, instrument_id, max(at)
-from moved inner join asked using (portfolio_id, account_id)
-where instrument_id not like 'fiat:%%'
-group by 1, 2, 3
-order by max(at), instrument_id
+select portfolio_id, account_id, instrument_id, last_at,
+    array_agg(quantity) filter (where quantity is not null and at > last_at - interval '1 day')
+from placed
+group by portfolio_id, account_id, instrument_id, last_at
+order by last_at, instrument_id
 """
 _COUNTED = """
 select distinct rows.portfolio_id, rows.account_id, rows.instrument_id
@@ -122,13 +129,35 @@ order by rows.wallet, rows.instrument_id, rows.balance_id
 """
 
 
+_SAME_EVENT = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnWord:
+    """What the owner's transactions say of one place.
+
+    Attributes:
+        names: ids of the asset in them, that of the last row last.
+        until: the moment of the last row; of a bare date the end of it.
+        quantities: of the rows of the day before the last one of each id.
+    """
+
+    names: tuple[str, ...]
+    until: datetime
+    quantities: frozenset[Decimal]
+
+    def has_told(self, at: datetime, quantity: Decimal) -> bool:
+        """Whether something that the chain tells is the owner's already."""
+        return at <= self.until or (at - self.until < _SAME_EVENT and quantity in self.quantities)
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     """What the database says of accounts with wallets and of the instruments in them.
 
     Attributes:
         accounts: with transactions of their owner, by chain.
-        moved: by place, the id that the owner's last row of it has, and its moment.
+        moved: by place, what the owner's transactions say of it.
         counted: places of dated balances in files.
         canonical: the economic asset of each instrument.
         units: what may enter a ledger.
@@ -136,7 +165,7 @@ class Places:
     """
 
     accounts: Mapping[str, Sequence[WalletAccount]]
-    moved: Mapping[Key, tuple[str, datetime]]
+    moved: Mapping[Key, OwnWord]
     counted: frozenset[Key]
     canonical: Mapping[str, str]
     units: Mapping[Asset, Unit]
@@ -155,11 +184,12 @@ class Places:
                 for account in owners[wallet, chain_of(name) or ""]:
                     incomplete.add((account.portfolio_id, account.account_id, self.canonical[name]))
 
-        def place(account: WalletAccount, instrument: str, at: datetime) -> str | None:
+        def place(account: WalletAccount, instrument: str, at: datetime, quantity: Decimal) -> str | None:
             key = (account.portfolio_id, account.account_id, self.canonical[instrument])
             own = self.moved.get(key)
             if own is not None:
-                return own[0] if at > own[1] else None
+                name = instrument if instrument in own.names else own.names[-1]
+                return None if own.has_told(at, quantity) else name
             is_whole = key not in incomplete and (account.address, instrument) in self.first_balances
             return instrument if is_whole else None
 
@@ -192,13 +222,24 @@ def read_places(conn: Connection, instruments: Iterable[str]) -> Places:
     }
     return Places(
         accounts,
-        # rows come by time, so the last one stays
-        {(portfolio, account, canonical[name]): (name, at) for portfolio, account, name, at in moved},
+        _words(moved, canonical),
         frozenset((portfolio, account, canonical[name]) for portfolio, account, name in counted),
         canonical,
         units,
         {(wallet, name): (int(amount), block) for wallet, name, amount, block in first},
     )
+
+
+def _words(
+    rows: Iterable[tuple[str, str, str, datetime, Sequence[Decimal] | None]], canonical: Mapping[str, str]
+) -> dict[Key, OwnWord]:
+    """By place, of rows in the order of their last moment."""
+    words: dict[Key, OwnWord] = {}
+    for portfolio, account, name, until, quantities in rows:
+        key = portfolio, account, canonical[name]
+        before = words.get(key, OwnWord((), until, frozenset()))
+        words[key] = OwnWord((*before.names, name), until, before.quantities.union(quantities or ()))
+    return words
 
 
 def _sums(transfers: Iterable[Transfer], until: Mapping[_Cell, tuple[int, int]]) -> dict[_Cell, int]:

@@ -178,5 +178,31 @@ def test_a_later_column_reaches_the_function_and_what_stands_on_it(database_url:
         assert connection.execute(identity).fetchone() == before
 
 
+def test_ended_rows_are_found_by_an_index_and_current_ones_stay_unique(database_url: str) -> None:
+    with connect(database_url) as connection:
+        specs = read_specs(MANIFEST)
+        ensure_marts(connection, specs)
+        # as the release before made it
+        connection.execute("drop index history.income_ended")
+        connection.execute("alter table history.income add primary key (portfolio_id, income_id, published_from)")
+        connection.execute("delete from ops.relation_definitions where relation = 'marts.income'")
+        ensure_marts(connection, specs)
+        indexes = connection.execute(
+            "select indexrelid::regclass::text from pg_index where indrelid = 'history.income'::regclass order by 1"
+        ).fetchall()
+        assert indexes == [("history.income_current",), ("history.income_ended",)]
+        connection.execute("set local enable_seqscan = off")
+        plan = connection.execute(
+            "explain select * from marts.income_as_known_at('2024-01-01') where portfolio_id = 'p'"
+        ).fetchall()
+        used = {name for (line,) in plan for name in ("income_current", "income_ended") if f"Scan on {name}" in line}
+        assert used == {"income_current", "income_ended"}, plan
+        required = connection.execute(
+            "select count(*) from pg_attribute where attrelid = 'history.income'::regclass and attnotnull"
+            " and attname in ('portfolio_id', 'income_id')"
+        ).fetchone()
+        assert required == (2,)
+
+
 def _with_column(spec: MartSpec, name: str) -> MartSpec:
     return replace(spec, columns=(Column(name, "numeric", "A later column."), *spec.columns))

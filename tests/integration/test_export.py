@@ -32,7 +32,7 @@ def household(folder: Path) -> Path:
     main = portfolio(
         "main", name="Main: 'mine'", base_currency="EUR", benchmark="etf:SPY", lot_scope="portfolio",
         tax_rates={"short": "0.37", "long": "0.2"}, targets={"etf:SPY": "0.1", "crypto:ETH": "0.2", "fiat:USD": "0.7"},
-        limits=[{"metric": "leverage", "warn": "1.5", "fail": "3"}, {"metric": "buying_power", "fail": "0.05"}],
+        limits=[{"metric": "leverage", "warn": "1.5", "fail": "3"}, {"metric": "largest_position", "fail": "0.1"}],
         accounts=[
             {"id": "main", "kind": "manual"}, {"id": "kraken", "kind": "exchange", "exchange": "kraken"},
             {"id": "wallet", "kind": "wallet", "address": ADDRESS, "chains": ["ethereum", "arbitrum"]},
@@ -130,13 +130,22 @@ def test_a_run_of_the_export_publishes_the_same(database_url: str, module_databa
     )
     assert (portfolio_id, action, gain, long, tax) == ("main", "sell", short, 0, short * Decimal("0.37"))
     assert gain > 0
+    # a limit that is broken warns and holds nothing
+    assert rows(
+        database_url,
+        "select portfolio_id, severity, passed from marts.data_quality where check_name = 'limits_are_kept'",
+    ) == [("main", "warn", False)]
+    assert (
+        one(database_url, "select kind from marts.stress_tests where portfolio_id = 'flat' and scenario = 'crash'")
+        == "user"
+    )
 
     # and the export of the export is the export
     exported_to(module_database_url, tmp_path / "twice")
     files = sorted(path.relative_to(tmp_path / "twice") for path in (tmp_path / "twice").rglob("*") if path.is_file())
     assert [str(path) for path in files] == [
         "balances/balances.csv", "corporate_actions.csv", "instruments.csv", "portfolios.yaml", "prices/prices.csv",
-        "transactions/ledger.csv",
+        "scenarios.yaml", "transactions/ledger.csv",
     ]  # fmt: skip
     for path in files:
         assert (tmp_path / "twice" / path).read_bytes() == (tmp_path / "exported" / path).read_bytes(), path

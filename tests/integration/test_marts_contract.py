@@ -20,7 +20,9 @@ PUBLISHED = {
     "portfolio_allocation", "allocation_risk", "optimization_runs", "target_weights", "efficient_frontier",
     "rebalancing_suggestions", "portfolio_comparison", "portfolio_contribution", "performance_attribution",
     "data_quality", "source_freshness", "publications", "reconciliation", "gains_by_year", "asset_correlations",
-    "correlation_regimes", "factor_exposures", "orders", "optimization_inputs", "portfolio_risk", "risk_contributions", "stress_tests",
+    "correlation_regimes", "factor_exposures", "orders", "optimization_inputs", "portfolio_risk",
+    "risk_contributions", "stress_tests",
+    "policy_backtests", "policy_backtest_days",
 }  # fmt: skip
 
 

@@ -79,6 +79,20 @@ def test_same_inputs_publish_nothing_new(database_url: str, tmp_path: Path, home
     assert marts(database_url) == before
     assert one(database_url, "select count(*) from ops.publications") == 1
 
+    # a scenario is something new, for every portfolio and for nothing but the stress tests
+    (inputs / "scenarios.yaml").write_text(
+        "version: 1\nscenarios: [{id: mine, shocks: [{by: instrument, instrument: etf:SPY, change: -0.5}]}]\n"
+    )
+    assert run(inputs, database_url, home).summary["status"] == "published"
+    asked = rows(
+        database_url, "select portfolio_id, loss_percent from marts.stress_tests where scenario = 'mine' order by 1"
+    )
+    assert [name for name, _ in asked] == ["cash-and-stock", "other"]
+    assert asked[1][1] == pytest.approx(50)
+    after = marts(database_url)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"stress_tests", "allocation_risk"}
+
 
 def test_one_added_trade_changes_its_portfolio_and_days_alone(database_url: str, tmp_path: Path, home: Path) -> None:
     run(two_portfolios(tmp_path / "inputs"), database_url, home)

@@ -54,6 +54,14 @@ def published(module_database_url: str) -> Iterator[Connection]:
             _insert(conn, "portfolio_assets", portfolio_id="mixed", user_id="u", account_id="a", instrument_id=asset)
             _insert(conn, "portfolio_allocation", portfolio_id="mixed", user_id="u", dimension="asset", bucket=asset,
                     weight=weight)  # fmt: skip
+        for confidence, value, share, reason in (
+            (0.95, Decimal("1500.5"), 0.0012, None), (0.99, None, None, "all:too_few_observations"),
+        ):  # fmt: skip
+            _insert(conn, "portfolio_risk", portfolio_id="mixed", user_id="u", horizon_days=1, confidence=confidence,
+                    method="historical", var_base=value, var_ratio=share, undefined_reason=reason)  # fmt: skip
+        for scenario, loss in (("mild", Decimal(-5)), ("harsh", Decimal("50000")), ("unknown", None)):
+            _insert(conn, "stress_tests", portfolio_id="mixed", user_id="u", scenario=scenario, kind="shock",
+                    scenario_name=f"A {scenario} one", loss_base=loss, loss_percent=4.05)  # fmt: skip
         _insert(conn, "data_quality", check_name="stale_prices", partition="mixed", severity="warn", reach="none",
                 passed=False, failed_rows=1, first_offenders="XAU < 2019", next_step="Add prices.")  # fmt: skip
         _insert(conn, "data_quality", check_name="identity", partition="run", severity="error", reach="run",
@@ -99,6 +107,9 @@ def test_report_shows_numbers_as_people_read_them(published: Connection, tmp_pat
     assert "&lt;b&gt;A &amp; B&lt;/b&gt;" in page
     assert "<b>A & B</b>" not in page
     assert "identity: 3.10 unexplained" in page
+    assert "<span>VaR of one day, 95 %</span><b>1,500.50 EUR (0.12 %)</b>" in page
+    assert '<abbr title="fewer than 1 / (1 - confidence) returns of the whole portfolio">' in page
+    assert "<span>worst stress: A harsh one</span><b>50,000.00 EUR (4.05 %)</b>" in page
 
 
 def test_report_before_the_first_publication_says_what_to_do(database_url: str, tmp_path: Path) -> None:

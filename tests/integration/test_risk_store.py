@@ -10,6 +10,8 @@ import pytest
 
 from assets.risk.store import TABLES, run_risk
 from assets.warehouse.database import Connection, connect, copy_rows
+from quality.gate import evaluate
+from quality.gates import GATES
 
 AS_OF = date(2020, 4, 10)
 DAYS = 400
@@ -194,3 +196,17 @@ def test_what_a_portfolio_gets_does_not_hang_on_the_others(warehouse: Connection
 def test_a_held_portfolio_is_left_alone(warehouse: Connection) -> None:
     warehouse.execute("insert into ops.held_portfolios (portfolio_id, check_name, reason) values ('euros', 'c', 'r')")
     assert run_risk(warehouse, AS_OF).portfolios == 3
+
+
+def test_the_gate_sees_a_part_too_many(warehouse: Connection) -> None:
+    (gate,) = [gate for gate in GATES if gate.name == "component_var_adds_up"]
+    for table in ("portfolio_risk", "risk_contributions"):
+        warehouse.execute(f"create view build.{table} as select * from intermediate.{table}".encode())
+    run_risk(warehouse, AS_OF)
+    assert [result.passed for result in evaluate(warehouse, gate)] == [True]
+    warehouse.execute(
+        "update intermediate.risk_contributions set component_var_base = component_var_base + 0.02"
+        " where portfolio_id = 'dollars' and instrument_id = 'crypto:B' and horizon_days = 10 and confidence = 0.99"
+    )
+    (failed,) = evaluate(warehouse, gate)
+    assert (failed.portfolio_id, failed.failed_rows, failed.holds_portfolio) == ("dollars", 1, True)

@@ -23,3 +23,5 @@ create unlogged table intermediate.optimization_checks (
     shortfall ops.ratio not null,         -- by how much `value` is worse
     is_agreed boolean not null
 );
+-- How the interval of the Sharpe ratio was made: analytic | block_bootstrap
+alter table intermediate.optimization_runs add column sharpe_interval text;

@@ -145,24 +145,26 @@ def test_costs_and_gain_by_hand() -> None:
     assert sell.spread_cost_usd == Decimal("0.05")
     assert float(sell.impact_cost_usd or 0) == pytest.approx(0.1)
     assert float(sell.estimated_cost_usd or 0) == pytest.approx(0.15)
-    # 2.5 / 2 x 0.1 x (0.04 x 0.1) of 1000, of each trade
-    assert float(sell.expected_gain_usd or 0) == pytest.approx(0.5)
-    assert float(rows["equity:Y"].expected_gain_usd or 0) == pytest.approx(0.5)
+    # together 2.5 / 2 x (0.04 x 0.1 x 0.1 twice) of 1000; both have the same left after their costs
+    gains = [float(rows[name].expected_gain_usd or 0) for name in RISK.labels]
+    costs = [float(rows[name].estimated_cost_usd or 0) for name in RISK.labels]
+    assert sum(gains) == pytest.approx(1.0)
+    assert gains[0] - costs[0] == pytest.approx(gains[1] - costs[1])
     assert sell.cash_after_base == 0
 
 
 def test_a_trade_that_costs_more_than_it_wins_is_a_hold_and_what_it_would_have_paid_for_too() -> None:
-    # 1.2 % spread: each trade costs 0.60 and wins 0.50
-    dear = Market({"equity:X": Terms(spread=0.012), "equity:Y": Terms(spread=0.0)}, covariance=RISK)
+    # selling 100 costs half of 2.2 %, and the switch wins 1.00 in all
+    dear = Market({"equity:X": Terms(spread=0.022), "equity:Y": Terms(spread=0.0)}, covariance=RISK)
     rows = by_name(suggest(TWO, EVEN, QUOTES, 0.05, market=dear))
     assert {name: row.action for name, row in rows.items()} == {"equity:X": "hold", "equity:Y": "hold"}
-    assert rows["equity:X"].reason.endswith("cost 0.60 exceeds the gain of a year, 0.50 (base currency)")
+    assert rows["equity:X"].reason.endswith("cost 1.10 exceeds the gain of a year, 1.05 (base currency)")
     assert rows["equity:Y"].reason.endswith("no cash and no sale to pay for it")
-    cheap = Market({"equity:X": Terms(spread=0.0098), "equity:Y": Terms(spread=0.0)}, covariance=RISK)
+    cheap = Market({"equity:X": Terms(spread=0.0198), "equity:Y": Terms(spread=0.0)}, covariance=RISK)
     assert {row.action for row in suggest(TWO, EVEN, QUOTES, 0.05, market=cheap)} == {"sell", "buy"}
 
 
-@pytest.mark.parametrize(("tax", "actions"), [("0.46", {"hold"}), ("0.44", {"sell", "buy"}), ("-9", {"sell", "buy"})])
+@pytest.mark.parametrize(("tax", "actions"), [("0.91", {"hold"}), ("0.89", {"sell", "buy"}), ("-9", {"sell", "buy"})])
 def test_tax_counts_as_cost_and_a_loss_does_not_pay_for_a_sale(tax: str, actions: set[str]) -> None:
     def sell(name: str, quantity: Decimal, price: Decimal) -> SaleEffect:
         assert (name, quantity, price) == ("equity:X", Decimal("2.5"), Decimal(40))
@@ -176,9 +178,22 @@ def test_tax_counts_as_cost_and_a_loss_does_not_pay_for_a_sale(tax: str, actions
         assert rows[1].realized_gain_base is None
 
 
+def test_a_switch_between_two_that_move_together_is_made_although_more_of_both_is_wanted() -> None:
+    # too much cash: the sale alone would lead further away, and its money does more in Y
+    held = [holding("equity:X", "10", "400"), holding("equity:Y", "4", "200"), holding("fiat:USD", "400", "400")]
+    together = Covariance(("equity:X", "equity:Y"), np.array([[0.04, 0.036], [0.036, 0.04]]))
+    terms = {name: Terms(spread=0.001) for name in together.labels}
+    targets = {"equity:X": 0.2, "equity:Y": 0.8}
+    rows = by_name(suggest(held, targets, QUOTES, 0.05, market=Market(terms, covariance=together)))
+    assert {name: row.action for name, row in rows.items()} == {"equity:X": "sell", "equity:Y": "buy"}
+    # d = (0.2, -0.6): 2.5 / 2 x d'Sd of 1000
+    won = sum(float(row.expected_gain_usd or 0) for row in rows.values())
+    assert won == pytest.approx(1250 * (0.04 * 0.2**2 + 0.04 * 0.6**2 - 2 * 0.036 * 0.2 * 0.6))
+
+
 def test_a_dear_loss_making_sale_is_not_made_for_its_tax() -> None:
     market = Market(
-        {"equity:X": Terms(spread=0.012)}, lambda *_: SaleEffect(Decimal(-50), tax=Decimal(-20)), covariance=RISK
+        {"equity:X": Terms(spread=0.022)}, lambda *_: SaleEffect(Decimal(-50), tax=Decimal(-20)), covariance=RISK
     )
     assert {row.action for row in suggest(TWO, EVEN, QUOTES, 0.05, market=market)} == {"hold"}
 

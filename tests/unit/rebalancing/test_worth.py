@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from assets.rebalancing.worth import RISK_AVERSION, expected_gains
+from assets.rebalancing.worth import RISK_AVERSION, expected_gains, shared_gains
 
 
 def test_two_assets_by_hand() -> None:
@@ -32,3 +32,15 @@ def test_what_does_not_move_wins_nothing() -> None:
     gains = expected_gains(np.diag([0.04, 0.09]), np.array([0.1, 0.2]), np.array([0.1, 0.0]))
     assert gains[0] == 0
     assert gains[1] == pytest.approx(1.25 * 0.2 * 0.09 * 0.2)
+
+
+def test_sales_and_purchases_share_the_surplus_of_the_money_that_moves_between_them() -> None:
+    # 0.2 sold, 0.1 bought: half of the sale pays for the purchase, which has 0.5 left a unit, the sale -0.1
+    gains, moved, costs = np.array([-0.01, 0.06, 0.0]), np.array([-0.2, 0.1, 0.0]), np.array([0.01, 0.01, 0.0])
+    # 0.1 x (0.5 + 0.1) / 2 goes over
+    assert shared_gains(gains, moved, costs) == pytest.approx([0.02, 0.03, 0.0])
+
+
+def test_without_both_sides_there_is_nothing_to_share() -> None:
+    gains, moved = np.array([0.01, -0.02]), np.array([0.1, 0.2])
+    assert shared_gains(gains, moved, np.zeros(2)) == pytest.approx(gains)

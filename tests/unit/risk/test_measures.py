@@ -1,5 +1,7 @@
 """Parts of the value at risk against the portfolio's own, and when nothing may be said."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -91,3 +93,14 @@ def test_measures_do_not_hang_on_the_company() -> None:
     single = measure(alone, own, [1])
     for frame in (risk_frame, contribution_frame):
         assert frame(both, found, together).filter(portfolio_id="p1").equals(frame(alone, own, single))
+
+
+def test_without_a_rate_there_are_no_dollars() -> None:
+    holdings = replace(book([{"crypto:A": 100.0, "crypto:B": -500.0}]), usd_rate=None)
+    found, known = measured(holdings)
+    row = risk_frame(holdings, found, known).filter(method="parametric", horizon_days=1, confidence=0.95).to_dicts()[0]
+    assert (row["var_usd"], row["cvar_usd"], row["var_ratio"]) == (None, None, None)
+    assert row["var_base"] > 0
+    assert row["undefined_reason"] == "var_usd:missing_fx;cvar_usd:missing_fx;var_ratio:no_value"
+    part = contribution_frame(holdings, found, known).to_dicts()[0]
+    assert part["undefined_reason"] == "component_var_usd:missing_fx;incremental_var_usd:missing_fx"

@@ -197,7 +197,7 @@ metrics as (
 
 ),
 
--- of some measures little is the danger, and two are numbers rather than shares
+-- of some measures little is the danger, and one is a number rather than a share
 judged as (
 
     select
@@ -210,7 +210,7 @@ judged as (
         case when limits.rule is null then metrics.fail_at else limits.fail end as fail_at,
         case when metrics.rule in ('buying_power', 'effective_positions', 'diversification_ratio') then -1 else 1 end
             as direction,
-        metrics.rule in ('effective_positions', 'diversification_ratio') as is_number
+        metrics.rule = 'effective_positions' as is_number
     from metrics
     left join limits on metrics.portfolio_id = limits.portfolio_id and metrics.rule = limits.rule
 

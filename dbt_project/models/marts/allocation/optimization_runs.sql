@@ -13,6 +13,7 @@ select
     handed.sharpe_ratio,
     handed.sharpe_low,
     handed.sharpe_high,
+    handed.sharpe_interval,
     handed.inputs_version,
     handed.observations,
     handed.condition_number,

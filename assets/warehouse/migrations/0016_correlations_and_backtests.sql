@@ -40,3 +40,28 @@ create table ops.correlation_readings (
     read_at timestamptz not null default clock_timestamp(),
     primary key (as_of, window_days)
 );
+-- What each policy would have done, up to the last closed month. It stays until a month closes or its inputs differ.
+create table ops.policy_backtests (
+    portfolio_id text not null,
+    strategy text not null check (strategy in ('policy', 'equal_weight', 'benchmark')),
+    fingerprint text not null,            -- of all it was made from
+    rhythm text not null,
+    cost_rate ops.ratio not null,
+    universe_basis text not null check (universe_basis in ('listed', 'held_now')),
+    period_start date,
+    period_end date,
+    total_return ops.ratio,
+    annual_return ops.ratio,
+    volatility ops.ratio,
+    sharpe_ratio ops.ratio,
+    max_drawdown ops.ratio,
+    turnover ops.ratio,
+    costs ops.ratio,
+    observations integer,
+    rebalances integer,
+    fallbacks integer,
+    undefined_reason text,
+    days date[] not null,
+    index_values double precision[] not null,
+    primary key (portfolio_id, strategy)
+);
