@@ -56,8 +56,7 @@ def judge(
     """Judge new rows, and again those that were held.
 
     Args:
-        history: accepted rows of the same series, at least WINDOW bars before and one after the new ones, where there
-            are any.
+        history: accepted rows of the same series: WINDOW bars before and one after the new ones, where there are any.
         new: rows to judge, held ones of these series included.
         calendars: sessions of the venues; one that is missing closes no day.
         other_sources: accepted rows around the new ones: of other sources, and of the same ones between them.

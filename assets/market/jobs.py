@@ -197,8 +197,7 @@ def advance(conn: Connection, worker: str, steps: Sequence[tuple[Job, Step, int]
         retry_at: when an instrument whose job failed is looked at again.
 
     Returns:
-        The jobs that were still the worker's. What others brought must not be landed: their lease has ended, and
-        another worker has the page.
+        The jobs that were still the worker's. What others brought must not be landed: another worker has the page.
     """
     rows = conn.execute(
         """
