@@ -27,7 +27,8 @@ from assets.allocation.model import (
     UnsolvedError,
     with_turnover,
 )
-from assets.allocation.objectives import CONE_SOLVERS, HOLDS_ALL, Candidate, project, settle, solve, solvers_of
+from assets.allocation.objectives import CONE_SOLVERS, HOLDS_ALL, Candidate, solve, solvers_of
+from assets.allocation.projection import project, settle
 from assets.allocation.verify import KKT_TOLERANCE, kkt_residual, problems, require_feasible
 
 # 97.5 % quantile of the normal distribution: the interval of the Sharpe ratio is at 95 %.

@@ -8,8 +8,9 @@ import pytest
 from assets.allocation.black_litterman import with_views
 from assets.allocation.estimates import Estimates, PriceSeries, align_returns, estimate, make_estimates
 from assets.allocation.model import AllocationPolicy, Constraints, FloatArray, UnsolvedError, View, make_constraints
-from assets.allocation.objectives import project, settle, solve
+from assets.allocation.objectives import solve
 from assets.allocation.optimiser import Outcome, figures, optimise
+from assets.allocation.projection import project, settle
 
 LAST_DAY = date(2018, 4, 11)
 RISK_FREE_RATE = 0.02
