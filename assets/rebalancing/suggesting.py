@@ -8,8 +8,9 @@ aside. Where cost or gain is unknown the trade stands.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 
 import numpy as np
 
@@ -24,6 +25,7 @@ Sell = Callable[[str, Decimal, Decimal], SaleEffect]
 
 # Weights are doubles: a drift this little above the band is the band.
 _WEIGHT_NOISE = Decimal("1e-9")
+_NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,12 @@ class _Judged:
     effect: SaleEffect
     gain_base: Decimal | None
 
-    @property
+    @cached_property
     def cost_base(self) -> Decimal:
         """Cost and tax, as far as they are known."""
         return abs(self.trade.moved_base) * _exact(self.cost.total or 0.0) + _tax_due(self.effect)
 
-    @property
+    @cached_property
     def loss_base(self) -> Decimal:
         """By how much cost and tax exceed the gain; 0 where one of them is unknown."""
         if self.gain_base is None or self.cost.total is None:
@@ -99,10 +101,13 @@ def suggest(
     fixed = sum((_value(held[name]) for name in kept if name in held), Decimal(0))
     free = (total - fixed) / total
     wanted = {name: Decimal(repr(float(weight))) * free for name, weight in targets.items()}
-    off = {name: _weight(held, name, total) - wanted.get(name, Decimal(0)) for name in {*held, *wanted} - {*kept}}
-    rows, drifts = _drifts(held, wanted, quotes, kept, total, _exact(band) + _WEIGHT_NOISE)
+    weights = {holding.instrument_id: _value(holding) / total for holding in holdings}
+    rows, drifts = _drifts(held, weights, wanted, quotes, kept, total, _exact(band) + _WEIGHT_NOISE)
     spare_cash = _spare_cash(holdings, wanted, total) if needs_funding else None
     covariance = known.covariance() if drifts and known.covariance is not None else None
+    off: dict[str, Decimal] = {}
+    if covariance is not None:
+        off = {n: weights.get(n, _NOTHING) - wanted.get(n, _NOTHING) for n in covariance.labels if n not in kept}
     while True:
         trades = sized(drifts, spare_cash, known.terms)
         judged = _weighed(_judged(trades, known), off, total, covariance, is_funded=needs_funding)
@@ -119,6 +124,7 @@ def suggest(
 
 def _drifts(
     held: Mapping[str, Holding],
+    weights: Mapping[str, Decimal],
     wanted: Mapping[str, Decimal],
     quotes: Mapping[str, Quote],
     kept: Mapping[str, str],
@@ -131,8 +137,7 @@ def _drifts(
     for name in sorted({*held, *wanted}):
         if name.startswith(CASH_PREFIX):
             continue
-        target = wanted.get(name, Decimal(0))
-        current = _weight(held, name, total)
+        target, current = wanted.get(name, _NOTHING), weights.get(name, _NOTHING)
         quantity = held[name].quantity if name in held else Decimal(0)
         quote = quotes.get(name)
         price = Decimal(0) if quote is None or quote.price_base is None else quote.price_base
@@ -151,10 +156,6 @@ def _drifts(
 
 def _value(holding: Holding) -> Decimal:
     return holding.value_base or Decimal(0)
-
-
-def _weight(held: Mapping[str, Holding], name: str, total: Decimal) -> Decimal:
-    return _value(held[name]) / total if name in held else Decimal(0)
 
 
 def _obstacle(quantity: Decimal, quote: Quote | None, left_out: str | None) -> str:
@@ -221,7 +222,7 @@ def _weighed(
         costs = np.array([0.0 if one is None else float(one.cost_base / total) for one in traded])
         gains = shared_gains(gains, moved, costs)
     found = {name: _exact(float(gain)) * total for name, gain in zip(covariance.labels, gains, strict=True)}
-    return tuple(replace(one, gain_base=found.get(one.trade.drift.instrument_id)) for one in judged)
+    return tuple(_Judged(one.trade, one.cost, one.effect, found.get(one.trade.drift.instrument_id)) for one in judged)
 
 
 def _tax_due(effect: SaleEffect) -> Decimal:
