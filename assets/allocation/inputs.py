@@ -82,7 +82,7 @@ class Histories:
             EstimationError: nothing is left.
         """
         windows = self._in_window(sorted(candidates), lookback_days)
-        first = min((item.first for item in windows if item.first is not None), default=self.as_of_date)
+        first = min({item.first for item in windows if item.first is not None}, default=self.as_of_date)
         kept, exclusions = [], []
         for item in windows:
             exclusion = item.exclusion(first, self.as_of_date)

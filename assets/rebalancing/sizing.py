@@ -6,7 +6,6 @@ Belongs here: from what a trade should move to what is bought and sold. Must not
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
-from functools import cached_property
 
 from assets.rebalancing.discrete import floor_to_lot, greedy_lots
 from assets.rebalancing.model import NO_TERMS, Terms
@@ -29,7 +28,7 @@ class Drift:
     held: Decimal = Decimal(0)
     is_exit: bool = False
 
-    @cached_property
+    @property
     def is_sale(self) -> bool:
         """Whether it is sold."""
         return self.gap_base < 0
@@ -43,7 +42,7 @@ class Trade:
     quantity: Decimal
     share: Decimal = Decimal(1)
 
-    @cached_property
+    @property
     def moved_base(self) -> Decimal:
         """Value bought, negative = sold, in base currency."""
         value = self.quantity * self.drift.price_base

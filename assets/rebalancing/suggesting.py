@@ -10,7 +10,6 @@ aside. Where cost or gain is unknown the trade stands.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cached_property
 
 import numpy as np
 
@@ -46,19 +45,15 @@ class Market:
 
 @dataclass(frozen=True)
 class _Judged:
-    """A trade with what it costs and wins, in base currency; None: unknown."""
+    """A trade with what it costs (tax included, as far as they are known) and wins, in base currency; None: unknown."""
 
     trade: Trade
     cost: Cost
     effect: SaleEffect
-    gain_base: Decimal | None
+    cost_base: Decimal
+    gain_base: Decimal | None = None
 
-    @cached_property
-    def cost_base(self) -> Decimal:
-        """Cost and tax, as far as they are known."""
-        return abs(self.trade.moved_base) * _exact(self.cost.total or 0.0) + _tax_due(self.effect)
-
-    @cached_property
+    @property
     def loss_base(self) -> Decimal:
         """By how much cost and tax exceed the gain; 0 where one of them is unknown."""
         if self.gain_base is None or self.cost.total is None:
@@ -198,7 +193,8 @@ def _judged(trades: Sequence[Trade], market: Market) -> tuple[_Judged, ...]:
         if drift.is_sale and trade.quantity > 0 and market.sell is not None:
             effect = market.sell(drift.instrument_id, trade.quantity, drift.price_base)
         cost = trading_cost(trade.quantity, market.terms.get(drift.instrument_id, Terms()))
-        judged.append(_Judged(trade, cost, effect, None))
+        cost_base = abs(trade.moved_base) * _exact(cost.total or 0.0) + _tax_due(effect)
+        judged.append(_Judged(trade, cost, effect, cost_base))
     return tuple(judged)
 
 
@@ -222,7 +218,10 @@ def _weighed(
         costs = np.array([0.0 if one is None else float(one.cost_base / total) for one in traded])
         gains = shared_gains(gains, moved, costs)
     found = {name: _exact(float(gain)) * total for name, gain in zip(covariance.labels, gains, strict=True)}
-    return tuple(_Judged(one.trade, one.cost, one.effect, found.get(one.trade.drift.instrument_id)) for one in judged)
+    return tuple(
+        _Judged(one.trade, one.cost, one.effect, one.cost_base, found.get(one.trade.drift.instrument_id))
+        for one in judged
+    )
 
 
 def _tax_due(effect: SaleEffect) -> Decimal:
