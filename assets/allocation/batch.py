@@ -12,7 +12,7 @@ from assets.allocation.answers import Answer, Attributes, Check, Job
 from assets.allocation.estimated import Estimated
 from assets.allocation.estimates import Estimates
 from assets.allocation.frontier import POINTS, Frontier, frontier_of, group_limits, highest_return
-from assets.allocation.model import Constraints, FloatArray, least_holding, make_constraints
+from assets.allocation.model import Constraints, FloatArray, make_constraints
 from assets.allocation.optimiser import NORMAL_QUANTILE, Figures, Outcome, figures, optimise
 from assets.allocation.population import moments
 from assets.allocation.population.frontier import trace_frontiers
@@ -62,7 +62,7 @@ class Batch:
                 reasons[i] = f"{LACKING[str(statuses[i])]}; used min_volatility"
             statuses = np.where(lacking, found, statuses)
         min_assets = np.array([job.policy.min_assets for job in self.jobs])
-        holding = np.array([least_holding(job.policy) for job in self.jobs])
+        holding = np.array([job.policy.holding for job in self.jobs])
         proven = (statuses == OPTIMAL) & keep_limits(
             weights, self.offsets, self.members, self.lower, self.upper, self.groups, min_assets, holding
         )

@@ -34,15 +34,15 @@ def keep_limits(
         upper: as members.
         groups: over the universe.
         min_assets: (portfolios,) weights of at least `holding`.
-        holding: (portfolios,) what counts as a holding.
+        holding: (portfolios,) the least weight of a holding.
     """
     starts = offsets[:-1]
     is_kept = (weights >= lower - BOUND_TOLERANCE) & (weights <= upper + BOUND_TOLERANCE)
     is_kept &= weights >= -BOUND_TOLERANCE
     result = np.logical_and.reduceat(is_kept, starts)
     result &= np.abs(np.add.reduceat(weights, starts) - 1.0) <= SUM_TOLERANCE
-    is_holding = weights >= np.repeat(holding, np.diff(offsets)) - BOUND_TOLERANCE
-    result &= np.add.reduceat(is_holding.astype(np.int64), starts) >= min_assets
+    least_holding = np.repeat(holding, np.diff(offsets)) - BOUND_TOLERANCE
+    result &= np.add.reduceat((weights >= least_holding).astype(np.int64), starts) >= min_assets
     if groups is not None:
         for row, least, most in zip(groups.rows, groups.least, groups.most, strict=True):
             held = np.add.reduceat(row[members] * weights, starts)

@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 
 from assets.allocation.costs import TradingCosts, make_costs
 from assets.allocation.estimates import Estimates, make_estimates
-from assets.allocation.held import current_weights
+from assets.allocation.held import current_weights, liquidity
 from assets.allocation.model import OBJECTIVES, AllocationPolicy, FloatArray, Turnover, View, make_constraints
 from assets.allocation.optimiser import Outcome, optimise
 from assets.allocation.relaxation import minimised
@@ -167,3 +167,6 @@ def test_current_weights_are_shares_of_what_targets_are_shares_of() -> None:
     ]  # fmt: skip
     assert current_weights(holdings, {"custom:kept": "no price"}) == {"crypto:BTC": 0.6, "crypto:ETH": 0.2}
     assert current_weights([]) == {}
+    # 100 a day of BTC beside a portfolio of 500 that may be traded
+    assert liquidity({"crypto:BTC": 100.0}, holdings, {"custom:kept"}) == {"crypto:BTC": 0.2}
+    assert liquidity({"crypto:BTC": 100.0}, []) == {}
