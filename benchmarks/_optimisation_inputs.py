@@ -17,7 +17,7 @@ DAYS = 366
 _TABLES = """
 create unlogged table intermediate.int_instruments (instrument_id text primary key, asset_class text, chain text,
     protocol text, category text, annualization_days integer, max_price_age_days integer, pricing_instrument_id text,
-    trust text not null default 'trusted');
+    trust text not null default 'trusted', canonical_instrument text, decimals integer);
 create unlogged table intermediate.int_price_daily (instrument_id text, valuation_date date, price numeric,
     currency text, priced_at timestamptz, age_days integer, is_observed boolean);
 create unlogged table intermediate.int_fx_daily (currency text, quote text, fx_date date, rate numeric);

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from quality.correlation_gates import CORRELATION_GATES
 from quality.gate import Gate
 from quality.input_gates import INPUT_GATES
 from quality.ledger_gates import LEDGER_GATES
 from quality.mart_gates import MART_GATES
 from quality.wallet_gates import WALLET_GATES
 
-GATES: tuple[Gate, ...] = (*INPUT_GATES, *WALLET_GATES, *LEDGER_GATES, *MART_GATES)
+GATES: tuple[Gate, ...] = (*INPUT_GATES, *WALLET_GATES, *LEDGER_GATES, *MART_GATES, *CORRELATION_GATES)
 
 
 def stages() -> tuple[str, ...]:

@@ -366,18 +366,4 @@ MART_GATES: tuple[Gate, ...] = (
             select portfolio_id, null, objective || ': ' || status || coalesce(', ' || fallback_reason, '')
             from build.optimization_runs where status <> 'optimal' order by portfolio_id""",
     ),
-    Gate(
-        name="assets_do_not_move_as_one",
-        stage="analytics",
-        reach="none",
-        severity="warn",
-        threshold="average correlation 0.75, or 0.25 above that of 365 days",
-        description="What is held by all portfolios together is still diversified.",
-        next_step="Look at asset_correlations and at each portfolio's diversification_ratio in allocation_risk.",
-        offenders="""
-            select null, null, window_days || ' days: average correlation ' || round(average_correlation::numeric, 2)
-                   || ' of ' || assets || ' assets, ' || regime
-            from build.correlation_regimes
-            where breached and as_of = (select max(as_of) from build.correlation_regimes) order by window_days""",
-    ),
 )

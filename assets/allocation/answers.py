@@ -4,7 +4,7 @@ Belongs here: plain types. Must not be here: solving (engine, batch), SQL, rows.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,6 +25,7 @@ AGREEMENT = 1e-6
 class Job:
     """One portfolio: `candidates` sorted; `previous` are the last published weights, `holdings` what is held now.
 
+    `traded_base`: value traded a day by instrument, in base currency, where the policy asks and a volume is stored.
     `is_rate_unknown`: nothing says the risk-free rate, and it stands as 0.
     """
 
@@ -36,6 +37,7 @@ class Job:
     previous: Mapping[str, float] | None = None
     holdings: tuple[Holding, ...] = ()
     is_rate_unknown: bool = False
+    traded_base: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -62,8 +62,9 @@ class Batch:
                 reasons[i] = f"{LACKING[str(statuses[i])]}; used min_volatility"
             statuses = np.where(lacking, found, statuses)
         min_assets = np.array([job.policy.min_assets for job in self.jobs])
+        holding = np.array([job.policy.holding for job in self.jobs])
         proven = (statuses == OPTIMAL) & keep_limits(
-            weights, self.offsets, self.members, self.lower, self.upper, self.groups, min_assets
+            weights, self.offsets, self.members, self.lower, self.upper, self.groups, min_assets, holding
         )
         expected, volatility = moments.figures_of(
             self.shared.covariance, self.means, self.offsets, self.members, weights, self.kept, self.added

@@ -18,7 +18,7 @@ from assets.allocation.answers import BLOCK_BOOTSTRAP, Answer, Attributes, Input
 from assets.allocation.batch import Batch
 from assets.allocation.estimated import Estimated
 from assets.allocation.frontier import Frontier, efficient_frontier
-from assets.allocation.held import current_weights
+from assets.allocation.held import current_weights, liquidity
 from assets.allocation.inputs import Histories, Universe
 from assets.allocation.model import AllocationError, AllocationPolicy, EstimationError, FloatArray, make_constraints
 from assets.allocation.optimiser import Figures, Outcome, optimise
@@ -155,8 +155,16 @@ def _alone(shared: Estimated, place: int, attributes: Attributes) -> Answer:
             is_repaired=estimates.is_repaired,
         )
         constraints = make_constraints(job.policy, universe.labels, attributes)
-        current = current_weights(job.holdings, {item.label for item in universe.exclusions})
-        outcome = optimise(job.policy, estimates, constraints, job.risk_free_rate, job.previous, current)
+        kept = {item.label for item in universe.exclusions}
+        outcome = optimise(
+            job.policy,
+            estimates,
+            constraints,
+            job.risk_free_rate,
+            job.previous,
+            current_weights(job.holdings, kept),
+            liquidity(job.traded_base, job.holdings, kept),
+        )
         if outcome.estimates is not None and outcome.constraints is not None:
             frontier = efficient_frontier(outcome.estimates, outcome.constraints)
     except AllocationError as error:

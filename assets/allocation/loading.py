@@ -162,10 +162,18 @@ def read_price_series(
 
     Prices of an instance (a token on a chain) are those of its economic asset where it has none of its own.
     """
-    rows = connection.execute(
-        """
-        select instruments.instrument_id, prices.valuation_date, prices.price::float8,
-            (prices.price * case when prices.currency = %(base)s then 1 else fx.rate end)::float8
+    # arrays: a row for each of hundreds of days of hundreds of instruments costs more than all estimates
+    rows = (
+        connection.cursor(binary=True)
+        .execute(
+            """
+        select instruments.instrument_id,
+            array_agg(prices.valuation_date - date '1970-01-01' order by prices.valuation_date),
+            array_agg(prices.price::float8 order by prices.valuation_date),
+            array_agg(
+                (prices.price * case when prices.currency = %(base)s then 1 else fx.rate end)::float8
+                order by prices.valuation_date
+            )
         from intermediate.int_instruments as instruments
         inner join intermediate.int_price_daily as prices
             on prices.instrument_id = instruments.pricing_instrument_id
@@ -174,20 +182,19 @@ def read_price_series(
         left join intermediate.int_fx_daily as fx
             on fx.currency = prices.currency and fx.quote = %(base)s and fx.fx_date = prices.valuation_date
         where instruments.instrument_id = any(%(instruments)s)
-        order by instruments.instrument_id, prices.valuation_date
+        group by instruments.instrument_id
         """,
-        {
-            "base": base_currency,
-            "first": as_of_date - timedelta(days=lookback_days),
-            "last": as_of_date,
-            "instruments": sorted(instruments),
-        },
-    ).fetchall()
+            {
+                "base": base_currency,
+                "first": as_of_date - timedelta(days=lookback_days),
+                "last": as_of_date,
+                "instruments": sorted(instruments),
+            },
+        )
+        .fetchall()
+    )
     splits = _splits(connection, sorted(instruments))
-    grouped: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-    for row in rows:
-        grouped[row[0]].append(row)
-    return {label: _series(label, found, instruments[label], splits.get(label, [])) for label, found in grouped.items()}
+    return {row[0]: _series(row, instruments[row[0]], splits.get(row[0], [])) for row in rows}
 
 
 def _splits(connection: Connection, instrument_ids: list[str]) -> dict[str, list[tuple[date, float]]]:
@@ -209,16 +216,14 @@ def _splits(connection: Connection, instrument_ids: list[str]) -> dict[str, list
     return splits
 
 
-def _series(
-    label: str, rows: list[tuple[Any, ...]], instrument: Instrument, splits: list[tuple[date, float]]
-) -> PriceSeries:
-    dates = np.array([row[1] for row in rows], dtype="datetime64[D]")
-    factor = np.ones(len(rows))
+def _series(row: Sequence[Any], instrument: Instrument, splits: list[tuple[date, float]]) -> PriceSeries:
+    label, days, *prices = row
+    dates = np.array(days, dtype="datetime64[D]")
+    quoted, based = (np.array(values, dtype=np.float64) for values in prices)  # None becomes NaN
     for ex_date, ratio in splits:
         # from its ex-date on, one old unit is `ratio` new ones
-        factor[dates >= np.datetime64(ex_date, "D")] *= ratio
-    quoted = np.array([row[2] for row in rows], dtype=np.float64) * factor
-    based = np.array([np.nan if row[3] is None else row[3] for row in rows], dtype=np.float64) * factor
+        quoted[dates >= np.datetime64(ex_date, "D")] *= ratio
+        based[dates >= np.datetime64(ex_date, "D")] *= ratio
     return PriceSeries(label, dates, based, quoted, instrument.annualization_days, instrument.max_price_age_days)
 
 

@@ -90,6 +90,15 @@ class AllocationPolicy:
     selection: str = "exact"
 
     @property
+    def holding(self) -> float:
+        """The least weight of a holding: min_holding, else 1 % (or half of 1 / k if less) where k are asked for."""
+        if self.min_holding is not None:
+            return self.min_holding
+        if self.min_assets > 1 and self.min_weight == 0:
+            return max(min(SMALLEST_HOLDING, 0.5 / self.min_assets, self.max_weight), 2 * HOLDING_TOLERANCE)
+        return HOLDING_TOLERANCE
+
+    @property
     def is_held_universe(self) -> bool:
         """Whether the candidates are what the portfolio holds, rather than a list."""
         return not self.universe or self.universe == ("held",)
@@ -179,7 +188,7 @@ def make_constraints(
         groups=groups,
         min_assets=policy.min_assets,
         max_assets=policy.max_assets,
-        holding=_holding(policy),
+        holding=policy.holding,
         has_gap=has_gap and policy.min_weight == 0,
     )
 
@@ -192,15 +201,6 @@ def with_turnover(
         return constraints
     held = np.array([(current or {}).get(label, 0.0) for label in constraints.labels], dtype=np.float64)
     return replace(constraints, turnover=Turnover(held, policy.max_turnover))
-
-
-def _holding(policy: AllocationPolicy) -> float:
-    """The least weight of a holding: min_holding, else 1 % (or half of 1 / k if that is less) where k are asked for."""
-    if policy.min_holding is not None:
-        return policy.min_holding
-    if policy.min_assets > 1 and policy.min_weight == 0:
-        return max(min(SMALLEST_HOLDING, 0.5 / policy.min_assets, policy.max_weight), 2 * HOLDING_TOLERANCE)
-    return HOLDING_TOLERANCE
 
 
 def _bucket(attributes: Mapping[str, str | None], by: str) -> str:

@@ -21,7 +21,7 @@ from assets.allocation.cuts import solve_with_cuts
 from assets.allocation.model import BoolArray, Constraints, FloatArray, GroupBound, InfeasibleError, UnsolvedError
 
 SMALL_UNIVERSE = 16
-NODES = 2000
+NODES = 1000
 # Nodes that cvxpy solves take 10 to 50 ms each, hundreds of times the compiled solver's.
 SLOW_NODES = 200
 _ZERO = 1e-9
@@ -140,9 +140,10 @@ class _Search:
         if self.best is None and not self.waiting and self.lost == np.inf:
             limits = self.constraints
             most = "" if limits.max_assets is None else f" and at most {limits.max_assets}"
+            sold = "" if limits.turnover is None else f" and max_turnover {limits.turnover.limit:g}"
             raise InfeasibleError(
                 f"no weights keep all limits with at least {limits.min_assets}{most} holdings of at least "
-                f"{limits.holding:g}: loosen one"
+                f"{limits.holding:g}{sold}: loosen one"
             )
         if self.best is None:
             raise UnsolvedError(f"no selection of holdings found in {self.nodes} nodes")

@@ -6,7 +6,7 @@ what (rows).
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from operator import attrgetter
 
@@ -189,7 +189,18 @@ def _read(connection: Connection, tasks: list[PortfolioTask], shared: _Currency)
     shared.read(connection, {name for name in tradable if not name.startswith(CASH_PREFIX)})
     quotes = read_quotes(connection, tradable, shared.base_currency, shared.as_of_date)
     trading = read_trading_inputs(connection, ids, tradable, shared.as_of_date)
+    jobs = [replace(job, traded_base=_traded(job, quotes, trading)) if job.policy.cost_impact else job for job in jobs]
     return _Chunk(tasks, holdings, quotes, jobs, trading)
+
+
+def _traded(job: Job, quotes: Mapping[str, Quote], trading: TradingInputs) -> dict[str, float]:
+    """Value traded a day of the candidates with a volume and a price, in base currency."""
+    found: dict[str, float] = {}
+    for name in job.candidates:
+        terms, quote = trading.terms.get(name), quotes.get(name)
+        if terms is not None and terms.daily_volume and quote is not None and quote.price_base is not None:
+            found[name] = terms.daily_volume * float(quote.price_base)
+    return found
 
 
 def _universe(policy: AllocationPolicy, holdings: Sequence[Holding]) -> list[str]:
@@ -232,7 +243,7 @@ def _suggestions(chunk: _Chunk, shared: _Currency, answered: Answered) -> Iterat
         if not targets:
             continue
         for row in rebalance(
-            task.portfolio_id, holdings, targets, chunk.quotes, band, chunk.trading, shared.series, shared.as_of_date,
+            task.portfolio_id, holdings, targets, chunk.quotes, band, chunk.trading, shared.histories,
             left_out=left_out, needs_funding=not task.is_cash_implicit,
         ):  # fmt: skip
             yield (task.portfolio_id, *_SUGGESTED(row))

@@ -183,6 +183,17 @@ def _require_turnover(constraints: Constraints, rows: FloatArray | None, limits:
     turnover = constraints.turnover
     if turnover is None:
         return
+    debt = max(float(turnover.current.sum()) - 1.0, 0.0)
+    most = constraints.max_assets
+    if most is not None:
+        # at best the largest positions stay, and all others go
+        stays = np.sort(np.minimum(turnover.current, constraints.upper))[::-1][:most].sum()
+        needed = float(turnover.current.sum() - stays) - debt
+        if needed > turnover.limit + SUM_TOLERANCE:
+            raise InfeasibleError(
+                f"max_assets {most} needs {needed:.4g} of the portfolio sold, max_turnover is {turnover.limit:g}: "
+                "raise one"
+            )
     # beside each weight stands what is sold of it, at least what it falls short of the current one
     size = len(constraints.labels)
     identity = np.eye(size)
@@ -200,7 +211,6 @@ def _require_turnover(constraints: Constraints, rows: FloatArray | None, limits:
     )
     if result.status != 0:
         return  # the limits alone were found to be feasible: the solvers have the word
-    debt = max(float(turnover.current.sum()) - 1.0, 0.0)
     needed = float(result.fun) - debt
     if needed > turnover.limit + SUM_TOLERANCE:
         raise InfeasibleError(

@@ -8,7 +8,7 @@ day on which anything has a price: weights made from a close cannot be bought at
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -104,6 +104,8 @@ def decide(
     if not any(len(item.dates) and item.dates[0] <= start for item in series):
         return Decision(day, (), None, SKIPPED, f"no history of {policy.lookback_days} days")
     candidates: tuple[str, ...] = ()
+    # made from nothing: a limit on what may be traded would be one on the first purchase
+    policy = replace(policy, max_turnover=None, cost_spread=None)
     try:
         aligned = align_returns(series, day, policy.lookback_days)
         candidates = aligned.labels

@@ -24,6 +24,7 @@ from assets.correlation.pairs import correlate, undefined_codes
 from assets.correlation.regimes import diversification_ratio, is_breached, read_regime
 from assets.performance.compute import day_number
 from assets.performance.loading import read_series
+from assets.performance.store import days_of
 from assets.warehouse.database import Connection, copy_rows
 
 Row = tuple[object, ...]
@@ -154,7 +155,10 @@ def _diversification(
 
 def _exposures(connection: Connection, as_of_date: date) -> Iterator[Row]:
     found: list[Row] = []
-    for base_currency, portfolio_ids in read_base_currencies(connection).items():
+    # one whose transactions are all gone has no day
+    known = days_of(connection, as_of_date)
+    for base_currency, in_scope in read_base_currencies(connection).items():
+        portfolio_ids = [portfolio_id for portfolio_id in in_scope if portfolio_id in known]
         factors = read_factors(connection, base_currency, as_of_date)
         if not factors.instruments:
             continue

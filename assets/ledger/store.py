@@ -128,5 +128,9 @@ def _fill(conn: Connection, parts: int) -> LedgerSummary:
 def _processes(conn: Connection) -> int:
     if (os.cpu_count() or 1) < PROCESSES:
         return 1
-    row = conn.execute("select count(*) from intermediate.int_transactions").fetchone()
-    return PROCESSES if row is not None and row[0] >= TRANSACTIONS_FOR_PROCESSES else 1
+    # no further than needed: nothing else is done meanwhile
+    row = conn.execute(
+        "select count(*) from (select from intermediate.int_transactions limit %s) as asked",
+        [TRANSACTIONS_FOR_PROCESSES],
+    ).fetchone()
+    return PROCESSES if row == (TRANSACTIONS_FOR_PROCESSES,) else 1

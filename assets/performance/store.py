@@ -111,7 +111,7 @@ def run_performance(
     reference = read_reference(conn, as_of_date)
     groups = together(reference.user)
     began = clock()
-    for portfolio_ids in chunks(_days_of(conn, as_of_date), groups):
+    for portfolio_ids in chunks(days_of(conn, as_of_date), groups):
         series = read_series(conn, portfolio_ids, as_of_date)
         _write_months(conn, series)
         _write(conn, summary, PERFORMANCE, standard_periods(series, as_of_date))
@@ -160,7 +160,7 @@ def _others(
     return others_of(series, groups, reference.benchmark, reference.with_dividends, benchmark, weights)
 
 
-def _days_of(conn: Connection, as_of_date: date) -> dict[str, int]:
+def days_of(conn: Connection, as_of_date: date) -> dict[str, int]:
     """Portfolio in scope -> about the number of its days; those without any are left out."""
     counted = conn.execute(_DAYS_OF, [as_of_date])
     return dict(counted.fetchall())

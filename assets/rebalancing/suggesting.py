@@ -33,12 +33,13 @@ class Market:
     Attributes:
         terms: lots and costs by instrument; one that is missing trades in any quantity at an unknown cost.
         sell: gains and tax of a sale; None: unknown.
-        covariance: a year, in base currency; None: trades are not weighed against their cost.
+        covariance: gives that of a year, in base currency, and is asked only where something is traded; None, or
+            giving None: trades are not weighed against their cost.
     """
 
     terms: Mapping[str, Terms] = field(default_factory=lambda: NO_TERMS)
     sell: Sell | None = None
-    covariance: Covariance | None = None
+    covariance: Callable[[], Covariance | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,10 @@ def suggest(
     off = {name: _weight(held, name, total) - wanted.get(name, Decimal(0)) for name in {*held, *wanted} - {*kept}}
     rows, drifts = _drifts(held, wanted, quotes, kept, total, _exact(band) + _WEIGHT_NOISE)
     spare_cash = _spare_cash(holdings, wanted, total) if needs_funding else None
+    covariance = known.covariance() if drifts and known.covariance is not None else None
     while True:
         trades = sized(drifts, spare_cash, known.terms)
-        judged = _weighed(_judged(trades, known), off, total, known.covariance, is_funded=needs_funding)
+        judged = _weighed(_judged(trades, known), off, total, covariance, is_funded=needs_funding)
         # of a sale and a purchase that share their loss the dearer one goes
         worst = max(judged, key=lambda one: (round(one.loss_base, 9), one.cost_base), default=None)
         if worst is None or worst.loss_base <= 0:

@@ -11,6 +11,8 @@ from assets.correlation import loading
 from assets.correlation.store import run_correlations
 from assets.correlation.watching import watch
 from assets.warehouse.database import Connection, connect, copy_rows
+from quality.correlation_gates import CORRELATION_GATES
+from quality.gate import evaluate
 
 AS_OF, DAYS = date(2024, 6, 30), 400
 FIRST = AS_OF - timedelta(days=DAYS - 1)
@@ -282,6 +284,22 @@ def test_newest_prices_make_a_reading_between_two_runs(warehouse: Connection) ->
     run_correlations(warehouse, tomorrow)
     assert rows(warehouse, READING) == [tuple(pytest.approx(value) for value in row) for row in watched]
     assert len(watched) == 3
+
+
+def test_the_gate_warns_of_the_newest_reading_alone(warehouse: Connection) -> None:
+    (gate,) = CORRELATION_GATES
+    warehouse.execute(
+        "create table build.correlation_regimes as select as_of, window_days, assets, average_correlation, regime,"
+        " breached from ops.correlation_readings"
+    )
+    insert = "insert into build.correlation_regimes values (%s, 30, 7, 0.8123, 'crisis', %s)"
+    warehouse.execute(insert, [NEWEST - timedelta(hours=1), True])
+    warehouse.execute(insert, [NEWEST, False])
+    assert [result.passed for result in evaluate(warehouse, gate)] == [True]
+    warehouse.execute(insert, [NEWEST + timedelta(hours=1), True])
+    (result,) = evaluate(warehouse, gate)
+    assert result.first_offenders == ("30 days: average correlation 0.81 of 7 assets, crisis",)
+    assert not result.holds_run
 
 
 def test_nothing_held_is_no_reading(warehouse: Connection) -> None:

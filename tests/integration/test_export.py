@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -150,8 +151,30 @@ def test_a_run_of_the_export_publishes_the_same(database_url: str, module_databa
     for path in files:
         assert (tmp_path / "twice" / path).read_bytes() == (tmp_path / "exported" / path).read_bytes(), path
 
+    what_suggestions_are_made_of_is_noticed(module_database_url, tmp_path)
     one_portfolio(database_url, tmp_path)
     refusals(database_url, tmp_path)
+
+
+def what_suggestions_are_made_of_is_noticed(url: str, tmp_path: Path) -> None:
+    """Another tax rate of one portfolio and another day's volume for the other put both into the scope of a run."""
+    folder = shutil.copytree(tmp_path / "exported", tmp_path / "retaxed")
+    document = (folder / "portfolios.yaml").read_text()
+    (folder / "portfolios.yaml").write_text(document.replace("short: '0.37'", "short: '0.5'"))
+    with connect(url) as connection:
+        # on a day of the owner's own price, so that no price differs
+        connection.execute(
+            "with batch as (insert into raw.batches (kind, source, content_hash, row_count, status, counts_from)"
+            " values ('bars', 'yahoo', 'volume', 1, 'accepted', '2024-01-04') returning batch_id)"
+            " insert into raw.bars (instrument_id, source, resolution, opened_at, priced_at, high, low, close, volume,"
+            " currency, batch_id, status) select 'custom:house', 'yahoo', '1d', '2024-01-03Z', '2024-01-03 23:59Z',"
+            " 300000, 300000, 300000, 5, 'fiat:EUR', batch_id, 'accepted' from batch"
+        )
+    assert run(folder, url, tmp_path / "other-home").exit_code == 0
+    assert rows(url, "select portfolio_id from ops.run_scope order by 1") == [("flat",), ("main",)]
+    assert one(url, "select estimated_tax_base / realized_gain_base from marts.rebalancing_suggestions") == Decimal(
+        "0.5"
+    )
 
 
 def one_portfolio(url: str, tmp_path: Path) -> None:

@@ -132,6 +132,64 @@ HELD = {
 }
 
 
+def test_what_is_held_limits_what_is_sold(warehouse: Connection) -> None:
+    # half of it is cash, which buys without a sale: 20 % of BTC, 15 % of ETH and of SOL stay but for 1 %
+    add_portfolio(warehouse, "p", HELD, **policy("risk_parity", max_turnover=0.01))
+    # what has no history is kept as it is, and out of the sum: 40 % BTC and 60 % ETH, of which nothing may be sold
+    add_portfolio(
+        warehouse, "q", {"crypto:BTC": ("4", "400"), "crypto:ETH": ("6", "600"), "crypto:NEVER": ("1", "1000")},
+        **policy("max_sharpe", max_turnover=0.0),
+    )  # fmt: skip
+    summary = run_optimisation(warehouse, AS_OF, "run-1")
+    assert summary.statuses == {"optimal": 2}, summary.notes
+    held = weights(warehouse, "p")
+    sold = sum(max(now - held[name], 0) for name, now in
+               {"crypto:BTC": 0.2, "crypto:ETH": 0.15, "crypto:SOL": 0.15}.items())  # fmt: skip
+    assert sold <= 0.01 + 1e-6
+    assert weights(warehouse, "q") == pytest.approx({"crypto:BTC": 0.4, "crypto:ETH": 0.6}, abs=1e-5)
+
+
+def test_the_choice_of_holdings_is_published_with_its_gap(warehouse: Connection) -> None:
+    add_portfolio(
+        warehouse, "p", HELD, **policy("min_volatility", max_assets=2, min_holding=0.1, selection="annealing")
+    )
+    add_portfolio(warehouse, "q", HELD, **policy("min_volatility"))
+    run_optimisation(warehouse, AS_OF, "run-1")
+    found = rows(
+        warehouse,
+        "select portfolio_id, selection, selection_gap from intermediate.optimization_runs order by portfolio_id",
+    )
+    assert [row[0] for row in found] == ["p", "q"]
+    assert found[0][1] in ("annealing", "exact")
+    assert found[0][2] >= 0
+    assert found[1][1:] == (None, None)
+    assert sum(weight > 1e-6 for weight in weights(warehouse, "p").values()) <= 2
+
+
+def test_trading_costs_know_the_volumes_that_are_stored(warehouse: Connection) -> None:
+    # a ten-thousandth of a BTC a day: its impact keeps it; that of the others is unknown and left out
+    row = warehouse.execute(
+        "insert into raw.batches (kind, source, content_hash, row_count, status) values ('bars', 'kraken', 'x', 20,"
+        " 'accepted') returning batch_id"
+    ).fetchone()
+    assert row is not None
+    warehouse.execute(
+        "insert into raw.bars (instrument_id, source, resolution, opened_at, priced_at, high, low, close, volume,"
+        " currency, batch_id, status) select 'crypto:BTC', 'kraken', '1d', day, day + interval '1 day', 101, 99, 100,"
+        " 0.0001, 'fiat:USD', %s, 'accepted' from generate_series(%s::date - 20, %s::date - 1, '1 day') as day",
+        [row[0], AS_OF, AS_OF],
+    )
+    for name, impact in (("free", None), ("dear", 1.0)):
+        add_portfolio(
+            warehouse, name, HELD, **policy("efficient_risk", target=0.3, cost_spread=0.0, cost_impact=impact)
+        )
+    assert run_optimisation(warehouse, AS_OF, "run-1").statuses == {"optimal": 2}
+    ((notes,),) = rows(warehouse, "select notes from intermediate.optimization_runs where portfolio_id = 'dear'")
+    assert "impact left out, value traded a day unknown: crypto:ETH, crypto:SOL" in notes
+    moved = {name: abs(weights(warehouse, name)["crypto:BTC"] - 0.2) for name in ("free", "dear")}
+    assert moved["dear"] < moved["free"] - 0.01
+
+
 def test_a_policy_gives_weights_frontier_and_suggestions(warehouse: Connection) -> None:
     add_portfolio(warehouse, "p", HELD, **policy(max_weight=0.6, min_weight=0.1))
     said: list[str] = []

@@ -52,6 +52,7 @@ def test_sources_rpc_and_endpoints() -> None:
             "HOLDFAST_RPC_ETHEREUM": "https://a  https://b/key",
             "HOLDFAST_RPC_PUBLIC": "0",
             "HOLDFAST_MAX_HEAD_AGE_SECONDS": "90",
+            "HOLDFAST_WORKERS": "4",
             "HOLDFAST_ENDPOINT_BINANCE": "http://127.0.0.1:8080/",
             "KRAKEN_SECRET": "not ours to read",
         }
@@ -60,6 +61,7 @@ def test_sources_rpc_and_endpoints() -> None:
     assert settings.rpc_endpoints == {"ethereum": ("https://a", "https://b/key")}
     assert settings.is_rpc_public is False
     assert settings.max_head_age_seconds == 90
+    assert (settings.workers, settings.dask) == (4, None)
     assert settings.endpoints == {"binance": "http://127.0.0.1:8080"}
     assert settings.unrecognised == ()
 
@@ -84,6 +86,11 @@ def test_short_scheme_is_lengthened_for_sqlalchemy() -> None:
     assert load_settings({"HOLDFAST_DATABASE_URL": "postgres://u:p@h/d"}).database_url == "postgresql://u:p@h/d"
 
 
+def test_workers_can_be_dask_s() -> None:
+    settings = load_settings({"HOLDFAST_WORKERS": "tcp://scheduler:8786"})
+    assert (settings.workers, settings.dask) == (1, "tcp://scheduler:8786")
+
+
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
@@ -93,6 +100,7 @@ def test_short_scheme_is_lengthened_for_sqlalchemy() -> None:
         ("HOLDFAST_RPC_PUBLIC", "maybe", "expected 1 or 0"),
         ("HOLDFAST_MAX_HEAD_AGE_SECONDS", "-1", "at least 1"),
         ("HOLDFAST_MAX_HEAD_AGE_SECONDS", "1.5", "whole number"),
+        ("HOLDFAST_WORKERS", "0", "expected a number of processes, 1 or more"),
         ("HOLDFAST_RPC_ETHEREUM", "wss://hunter2/v2", r"its value is a WebSocket \(wss://\).*must start with http"),
         ("HOLDFAST_RPC_ETHEREUM", "https://a host/hunter2", "endpoint 2 of 2 has no scheme"),
         ("HOLDFAST_RPC_ETHEREUM", "https://a ftp://u:hunter2@b", "endpoint 2 of 2 has a scheme that is not http"),

@@ -12,7 +12,6 @@ from assets.allocation.population.shapes import Floats, Integers
 
 SUM_TOLERANCE = 1e-6
 BOUND_TOLERANCE = 1e-6
-HOLDING_TOLERANCE = 1e-4
 
 
 def keep_limits(
@@ -23,6 +22,7 @@ def keep_limits(
     upper: Floats,
     groups: GroupLimits | None,
     min_assets: Integers,
+    holding: Floats,
 ) -> NDArray[np.bool_]:
     """(portfolios,) whether the weights are finite, sum to 1, keep bounds and groups, and are enough holdings.
 
@@ -33,14 +33,16 @@ def keep_limits(
         lower: as members.
         upper: as members.
         groups: over the universe.
-        min_assets: (portfolios,) weights above 1e-4.
+        min_assets: (portfolios,) weights of at least `holding`.
+        holding: (portfolios,) the least weight of a holding.
     """
     starts = offsets[:-1]
     is_kept = (weights >= lower - BOUND_TOLERANCE) & (weights <= upper + BOUND_TOLERANCE)
     is_kept &= weights >= -BOUND_TOLERANCE
     result = np.logical_and.reduceat(is_kept, starts)
     result &= np.abs(np.add.reduceat(weights, starts) - 1.0) <= SUM_TOLERANCE
-    result &= np.add.reduceat((weights > HOLDING_TOLERANCE).astype(np.int64), starts) >= min_assets
+    least_holding = np.repeat(holding, np.diff(offsets)) - BOUND_TOLERANCE
+    result &= np.add.reduceat((weights >= least_holding).astype(np.int64), starts) >= min_assets
     if groups is not None:
         for row, least, most in zip(groups.rows, groups.least, groups.most, strict=True):
             held = np.add.reduceat(row[members] * weights, starts)

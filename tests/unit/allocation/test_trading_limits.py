@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 
 from assets.allocation.costs import TradingCosts, make_costs
 from assets.allocation.estimates import Estimates, make_estimates
-from assets.allocation.held import current_weights
+from assets.allocation.held import current_weights, liquidity
 from assets.allocation.model import OBJECTIVES, AllocationPolicy, FloatArray, Turnover, View, make_constraints
 from assets.allocation.optimiser import Outcome, optimise
 from assets.allocation.relaxation import minimised
@@ -94,6 +94,9 @@ def test_a_turnover_that_the_limits_exceed_fails_with_the_number(five: Estimates
     assert outcome.status == "failed"
     # 0.1 too much of a and 0.2 of d
     assert outcome.reason == "the limits need 0.3 of the portfolio sold, max_turnover is 0.1: raise it"
+    # of 0.4, 0.1 and 0.5 two may stay
+    fewer = run(five, AllocationPolicy("max_sharpe", max_assets=2, max_turnover=0.05), CURRENT)
+    assert fewer.reason == "max_assets 2 needs 0.1 of the portfolio sold, max_turnover is 0.05: raise one"
 
 
 def test_turnover_and_a_number_of_holdings_together(five: Estimates) -> None:
@@ -167,3 +170,6 @@ def test_current_weights_are_shares_of_what_targets_are_shares_of() -> None:
     ]  # fmt: skip
     assert current_weights(holdings, {"custom:kept": "no price"}) == {"crypto:BTC": 0.6, "crypto:ETH": 0.2}
     assert current_weights([]) == {}
+    # 100 a day of BTC beside a portfolio of 500 that may be traded
+    assert liquidity({"crypto:BTC": 100.0}, holdings, {"custom:kept"}) == {"crypto:BTC": 0.2}
+    assert liquidity({"crypto:BTC": 100.0}, []) == {}

@@ -137,7 +137,7 @@ EVEN = {"equity:X": 0.5, "equity:Y": 0.5}
 
 def test_costs_and_gain_by_hand() -> None:
     terms = {name: Terms(spread=0.001, daily_volatility=0.02, daily_volume=1000.0) for name in RISK.labels}
-    market = Market(terms, covariance=RISK)
+    market = Market(terms, covariance=lambda: RISK)
     rows = by_name(suggest(TWO, EVEN, QUOTES, 0.05, market=market))
     sell = rows["equity:X"]
     # 100 of 1000: 2.5 units of 40, half of 10 basis points; 0.02 x sqrt(2.5 / 1000) = 0.1 % moved
@@ -155,12 +155,12 @@ def test_costs_and_gain_by_hand() -> None:
 
 def test_a_trade_that_costs_more_than_it_wins_is_a_hold_and_what_it_would_have_paid_for_too() -> None:
     # selling 100 costs half of 2.2 %, and the switch wins 1.00 in all
-    dear = Market({"equity:X": Terms(spread=0.022), "equity:Y": Terms(spread=0.0)}, covariance=RISK)
+    dear = Market({"equity:X": Terms(spread=0.022), "equity:Y": Terms(spread=0.0)}, covariance=lambda: RISK)
     rows = by_name(suggest(TWO, EVEN, QUOTES, 0.05, market=dear))
     assert {name: row.action for name, row in rows.items()} == {"equity:X": "hold", "equity:Y": "hold"}
     assert rows["equity:X"].reason.endswith("cost 1.10 exceeds the gain of a year, 1.05 (base currency)")
     assert rows["equity:Y"].reason.endswith("no cash and no sale to pay for it")
-    cheap = Market({"equity:X": Terms(spread=0.0198), "equity:Y": Terms(spread=0.0)}, covariance=RISK)
+    cheap = Market({"equity:X": Terms(spread=0.0198), "equity:Y": Terms(spread=0.0)}, covariance=lambda: RISK)
     assert {row.action for row in suggest(TWO, EVEN, QUOTES, 0.05, market=cheap)} == {"sell", "buy"}
 
 
@@ -170,7 +170,7 @@ def test_tax_counts_as_cost_and_a_loss_does_not_pay_for_a_sale(tax: str, actions
         assert (name, quantity, price) == ("equity:X", Decimal("2.5"), Decimal(40))
         return SaleEffect(Decimal(3), Decimal(3), Decimal(0), Decimal(tax))
 
-    market = Market({name: Terms(spread=0.001) for name in RISK.labels}, sell, RISK)
+    market = Market({name: Terms(spread=0.001) for name in RISK.labels}, sell, lambda: RISK)
     rows = suggest(TWO, EVEN, QUOTES, 0.05, market=market)
     assert {row.action for row in rows} == actions
     if "sell" in actions:
@@ -184,7 +184,7 @@ def test_a_switch_between_two_that_move_together_is_made_although_more_of_both_i
     together = Covariance(("equity:X", "equity:Y"), np.array([[0.04, 0.036], [0.036, 0.04]]))
     terms = {name: Terms(spread=0.001) for name in together.labels}
     targets = {"equity:X": 0.2, "equity:Y": 0.8}
-    rows = by_name(suggest(held, targets, QUOTES, 0.05, market=Market(terms, covariance=together)))
+    rows = by_name(suggest(held, targets, QUOTES, 0.05, market=Market(terms, covariance=lambda: together)))
     assert {name: row.action for name, row in rows.items()} == {"equity:X": "sell", "equity:Y": "buy"}
     # d = (0.2, -0.6): 2.5 / 2 x d'Sd of 1000
     won = sum(float(row.expected_gain_usd or 0) for row in rows.values())
@@ -193,7 +193,9 @@ def test_a_switch_between_two_that_move_together_is_made_although_more_of_both_i
 
 def test_a_dear_loss_making_sale_is_not_made_for_its_tax() -> None:
     market = Market(
-        {"equity:X": Terms(spread=0.022)}, lambda *_: SaleEffect(Decimal(-50), tax=Decimal(-20)), covariance=RISK
+        {"equity:X": Terms(spread=0.022)},
+        lambda *_: SaleEffect(Decimal(-50), tax=Decimal(-20)),
+        covariance=lambda: RISK,
     )
     assert {row.action for row in suggest(TWO, EVEN, QUOTES, 0.05, market=market)} == {"hold"}
 
