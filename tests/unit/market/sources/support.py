@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import TypeVar
 
-from assets.market.sources.asking import Asking, Patience
+from assets.market.sources.patient_hosts import Patience, PatientHosts
 from assets.network.budget import Hosts
 from tests.provider_server import ProviderServer
 
@@ -31,11 +31,11 @@ class Time:
         await asyncio.sleep(0)
 
 
-def asking(time: Time | None = None, timeout_seconds: float = 30.0, tries: int = 3, **hosts) -> Asking:
+def asking(time: Time | None = None, timeout_seconds: float = 30.0, tries: int = 3, **hosts) -> PatientHosts:
     """Without limits of its own, unless given."""
     time = time or Time()
     limits = {"requests_per_second": 1e6, "burst": 1_000_000} | hosts
-    return Asking(Hosts(time, **limits), time, Random(7), Patience(tries, timeout_seconds, 60.0), time.sleep)
+    return PatientHosts(Hosts(time, **limits), time, Random(7), Patience(tries, timeout_seconds, 60.0), time.sleep)
 
 
 class _SkippingLoop(asyncio.SelectorEventLoop):

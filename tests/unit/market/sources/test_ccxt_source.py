@@ -234,7 +234,7 @@ def test_a_year_complete_where_ccxt_itself_is_not(server):
 
 
 def _cost():
-    from assets.market.sources.asking import Cost
+    from assets.market.sources.patient_hosts import Cost
 
     return Cost()
 

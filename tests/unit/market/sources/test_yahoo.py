@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from assets.market.model import ActionKind, Instrument, Outcome, Resolution, SourceSymbol, Window
-from assets.market.sources.asking import Patience
+from assets.market.sources.patient_hosts import Patience
 from assets.market.sources.yahoo import YahooSource
 from assets.network.errors import Kind
 from tests.provider_server import Fault, candle, price, provider_server
