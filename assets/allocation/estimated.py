@@ -34,7 +34,7 @@ class Estimated:
         self.offsets = np.concatenate([[0], np.cumsum([len(own) for own in places])]).astype(np.int64)
         self.members = np.concatenate(places)
         frequency = panel.aligned.frequency
-        self.found = moments.covariances(panel.by_asset, policy.covariance)
+        self.found = panel.covariances(policy.covariance)
         self.kept, self.added = moments.shrink_population(self.found, self.offsets, self.members)
         self.covariance = self.found.matrix * frequency
         self.added = self.added * frequency

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -30,6 +30,10 @@ from assets.allocation.estimates import (
     nothing_usable,
 )
 from assets.allocation.model import FloatArray
+from assets.allocation.population import moments
+
+# Panels that stay in memory: those of the commonest mixtures of exchanges serve one lot of portfolios after the other.
+_KEPT_PANELS = 4
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class Histories:
         self._windows: dict[int, dict[str, _Window]] = defaultdict(dict)
         self._day_sets: dict[bytes, int] = {}
         self._by_days: dict[tuple[int, int], list[_Window]] = defaultdict(list)
+        self._panel = lru_cache(_KEPT_PANELS)(self._join)
 
     def universe(self, candidates: Sequence[str], lookback_days: int) -> Universe:
         """What of the candidates can be used; they are looked at as `align_returns` does.
@@ -121,8 +126,10 @@ class Histories:
         Raises:
             EstimationError: too few days are common to them, which is so for each of them alone.
         """
-        lookback_days = universes[0].panel[0]
         labels = sorted({label for universe in universes for label in universe.labels})
+        return self._panel(tuple(labels), universes[0].panel[0])
+
+    def _join(self, labels: tuple[str, ...], lookback_days: int) -> "Panel":
         windows = self._in_window(labels, lookback_days)
         observed = {item.day_set: _observed(item.series) for item in windows}
         days = len(np.unique(np.concatenate(list(observed.values()))))
@@ -171,6 +178,16 @@ class Panel:
     def positions(self) -> Mapping[str, int]:
         """Place of each label."""
         return {label: place for place, label in enumerate(self.aligned.labels)}
+
+    def covariances(self, method: str) -> moments.Covariances:
+        """What the covariances of all parts follow from, made when it is first asked for."""
+        if method not in self._covariances:
+            self._covariances[method] = moments.covariances(self.by_asset, method)
+        return self._covariances[method]
+
+    @cached_property
+    def _covariances(self) -> dict[str, moments.Covariances]:
+        return {}
 
     @cached_property
     def _digests(self) -> list[bytes]:

@@ -107,6 +107,7 @@ def solve_population(
     vectors = np.empty((10, longest + 1))
     active = np.empty((2, 1 + 2 * longest + 2 * count), dtype=np.int64)
     pressure = np.empty(count)
+    scale, is_factorised = 1.0, False
     for portfolio in range(len(offsets) - 1):
         begin, end = offsets[portfolio], offsets[portfolio + 1]
         size = end - begin
@@ -124,12 +125,26 @@ def solve_population(
                 row[g, i] = rows[g, members[begin + i]]
         for i in range(size):
             row[groups, i] = returns[members[begin + i]]
-            for j in range(size):
-                sub[i, j] = kept[portfolio] * covariance[members[begin + i], members[begin + j]]
-            sub[i, i] += added[portfolio]
+        # the points of a frontier have one covariance: all but the first take it as it is
+        if portfolio == 0 or not is_repeated(portfolio, offsets, members, kept, added):
+            is_factorised = False
+            for i in range(size):
+                for j in range(size):
+                    sub[i, j] = kept[portfolio] * covariance[members[begin + i], members[begin + j]]
+                sub[i, i] += added[portfolio]
+        status = unfit(sub, size, lower[begin:end], upper[begin:end], row[groups], objective, targets[portfolio])
+        if status == OPTIMAL and not is_factorised:
+            scale = mean_variance(sub, size)
+            is_factorised = factorise(sub, size, scale, triangle, factor)
+            if not is_factorised:
+                status = NOT_POSITIVE
+        if status != OPTIMAL:
+            statuses[portfolio] = status
+            continue
         status, value, residual = solve_one(
             sub,
             size,
+            scale,
             lower[begin:end],
             upper[begin:end],
             row,
@@ -154,9 +169,32 @@ def solve_population(
                 weights[begin + i] = vectors[0, i]
 
 
+def is_repeated(portfolio: int, offsets: Integers, members: Integers, kept: Floats, added: Floats) -> bool:
+    """Whether a portfolio has the covariance of the one before it: the same members, shrunk alike."""
+    before, begin, end = offsets[portfolio - 1], offsets[portfolio], offsets[portfolio + 1]
+    if begin - before != end - begin:
+        return False
+    if kept[portfolio] != kept[portfolio - 1] or added[portfolio] != added[portfolio - 1]:
+        return False
+    for k in range(end - begin):  # noqa: SIM110 (numba compiles no generator)
+        if members[before + k] != members[begin + k]:
+            return False
+    return True
+
+
+def unfit(sub: Floats, size: int, lower: Floats, upper: Floats, reward: Floats, objective: int, target: float) -> int:
+    """Why there is nothing to solve: NOT_FINITE or INFEASIBLE; OPTIMAL where there is."""
+    needs_target = objective in (EFFICIENT_RISK, EFFICIENT_RETURN)
+    needs_returns = objective != MIN_VOLATILITY
+    if not is_finite(sub, size, lower, upper, reward, needs_returns) or (needs_target and not math.isfinite(target)):
+        return NOT_FINITE
+    return OPTIMAL if bounds_fit(lower, upper, size) else INFEASIBLE
+
+
 def solve_one(
     sub: Floats,
     size: int,
+    scale: float,
     lower: Floats,
     upper: Floats,
     row: Floats,
@@ -173,17 +211,11 @@ def solve_one(
     active: Integers,
     pressure: Floats,
 ) -> tuple[int, float, float]:
-    """One portfolio: (status, value of the objective, KKT residual); the weights are in vectors[0]."""
+    """One portfolio: (status, value of the objective, KKT residual); the weights are in vectors[0].
+
+    `factor` is of sub / scale (`factorise`).
+    """
     equality, reward = vectors[1], row[groups]
-    needs_returns = objective != MIN_VOLATILITY
-    needs_target = objective in (EFFICIENT_RISK, EFFICIENT_RETURN)
-    if not is_finite(sub, size, lower, upper, reward, needs_returns) or (needs_target and not math.isfinite(target)):
-        return NOT_FINITE, math.nan, math.nan
-    if not bounds_fit(lower, upper, size):
-        return INFEASIBLE, math.nan, math.nan
-    scale = mean_variance(sub, size)
-    if not factorise(sub, size, scale, triangle, factor):
-        return NOT_POSITIVE, math.nan, math.nan
     high[groups] = math.inf
     if objective == EFFICIENT_RISK:
         return solve_risk(

@@ -37,7 +37,11 @@ YOUNG = {"crypto:YOUNG": walk("crypto:YOUNG", 20, days=120)}
         ("crypto:YOUNG",),
     ],
 )
-def test_the_bits_are_those_of_the_portfolio_alone(names: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_the_bits_are_those_of_the_portfolio_alone(
+    names: tuple[str, ...], is_shared: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assets.rebalancing.covariances._OWN_COST", 100 if is_shared else -100)
     series = COINS | STOCKS | YOUNG
     found = SharedCovariances(Histories(AS_OF, series)).of(names)
     alone = [name for name in names if not name.startswith("fiat:")]
