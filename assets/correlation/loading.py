@@ -126,7 +126,7 @@ def read_last_run_date(connection: Connection) -> date | None:
 
 
 def read_factors(connection: Connection, base_currency: str, last_date: date) -> Factors:
-    """Of each factor the first instrument of the reviewed list that has a price in the `DAYS` days."""
+    """Of each factor the first instrument of the reviewed list that has a price in that currency in the `DAYS` days."""
     rows = connection.execute(
         "select factor, instrument_id from intermediate.int_factors order by factor, preference"
     ).fetchall()
@@ -134,7 +134,7 @@ def read_factors(connection: Connection, base_currency: str, last_date: date) ->
     series = read_price_series(connection, instruments, base_currency, last_date, LONG_WINDOW) if instruments else {}
     chosen: dict[str, str] = {}
     for factor, instrument_id in rows:
-        if instrument_id in series:
+        if instrument_id in series and np.isfinite(series[instrument_id].prices).any():
             chosen.setdefault(factor, instrument_id)
     return Factors(chosen, _laid_out([series[name] for name in chosen.values()], last_date))
 
