@@ -50,14 +50,15 @@ class _Window:
     """A series in a window: its first day (None: empty), its set of days, and what it is beside longer ones."""
 
     series: PriceSeries
-    first: np.datetime64 | None
+    first: date | None
     day_set: int
-    exclusions: dict[np.datetime64, Exclusion | None] = field(default_factory=dict)
+    exclusions: dict[date, Exclusion | None] = field(default_factory=dict)
 
-    def exclusion(self, first: np.datetime64, end: np.datetime64) -> Exclusion | None:
+    def exclusion(self, first: date, end: date) -> Exclusion | None:
         """As `exclusion_of`, asked once for each `first`."""
         if first not in self.exclusions:
-            self.exclusions[first] = exclusion_of(self.series, first, end)
+            days = np.datetime64(first, "D"), np.datetime64(end, "D")
+            self.exclusions[first] = exclusion_of(self.series, *days)
         return self.exclusions[first]
 
 
@@ -72,6 +73,7 @@ class Histories:
         self._end = np.datetime64(as_of_date, "D")
         self._windows: dict[int, dict[str, _Window]] = defaultdict(dict)
         self._day_sets: dict[bytes, int] = {}
+        self._by_days: dict[tuple[int, int], list[_Window]] = defaultdict(list)
 
     def universe(self, candidates: Sequence[str], lookback_days: int) -> Universe:
         """What of the candidates can be used; they are looked at as `align_returns` does.
@@ -80,10 +82,10 @@ class Histories:
             EstimationError: nothing is left.
         """
         windows = self._in_window(sorted(candidates), lookback_days)
-        first = min((item.first for item in windows if item.first is not None), default=self._end)
+        first = min({item.first for item in windows if item.first is not None}, default=self.as_of_date)
         kept, exclusions = [], []
         for item in windows:
-            exclusion = item.exclusion(first, self._end)
+            exclusion = item.exclusion(first, self.as_of_date)
             if exclusion is None:
                 kept.append(item)
             else:
@@ -97,6 +99,21 @@ class Histories:
         is_daily = all(item.series.annualization_days > BUSINESS_DAYS_PER_YEAR for item in kept)
         labels = tuple(item.series.label for item in kept)
         return Universe(labels, tuple(exclusions), (lookback_days, day_sets, is_daily))
+
+    def widest(self, panel: tuple[int, tuple[int, ...], bool]) -> Universe:
+        """All usable histories that can share a panel (`Universe.panel`): no universe of it has others."""
+        lookback_days, day_sets, is_daily = panel
+        if len(self._windows[lookback_days]) < len(self.series):
+            self._in_window(sorted(self.series), lookback_days)
+        labels = [
+            item.series.label
+            for day_set in day_sets
+            for item in self._by_days[lookback_days, day_set]
+            if not (is_daily and item.series.annualization_days <= BUSINESS_DAYS_PER_YEAR)
+            and item.first is not None
+            and item.exclusion(item.first, self.as_of_date) is None
+        ]
+        return Universe(tuple(sorted(labels)), (), panel)
 
     def panel(self, universes: Sequence[Universe]) -> "Panel":
         """The returns of all instruments of universes that share a panel.
@@ -122,8 +139,9 @@ class Histories:
                 start = np.datetime64(self.as_of_date - timedelta(days=lookback_days), "D")
                 series = in_window(self.series[label], start, self._end)
                 day_set = self._day_sets.setdefault(_observed(series).tobytes(), len(self._day_sets))
-                first = series.dates[0] if len(series.dates) else None
+                first = series.dates[0].astype("datetime64[D]").item() if len(series.dates) else None
                 item = known[label] = _Window(series, first, day_set)
+                self._by_days[lookback_days, day_set].append(item)
             if item is not None:
                 found.append(item)
         return found

@@ -39,9 +39,10 @@ from assets.allocation.rows import (
     weight_frame,
 )
 from assets.allocation.shards import Shards, answer_in_shards
+from assets.rebalancing.covariances import LOOKBACK_DAYS, SharedCovariances
 from assets.rebalancing.loading import TradingInputs, read_trading_inputs
 from assets.rebalancing.model import CASH_PREFIX, Holding, Quote
-from assets.rebalancing.rebalance import LOOKBACK_DAYS, rebalance
+from assets.rebalancing.rebalance import rebalance
 from assets.warehouse.database import Connection, copy_frame, copy_rows
 
 Progress = Callable[[str], None]
@@ -77,6 +78,7 @@ class _Currency:
         self.series: dict[str, PriceSeries] = {}
         self._asked: set[str] = set()
         self.histories = Histories(as_of_date, self.series)
+        self.covariances = SharedCovariances(self.histories)
 
     def read(self, connection: Connection, names: set[str]) -> None:
         """Make sure of the histories of `names`."""
@@ -243,7 +245,7 @@ def _suggestions(chunk: _Chunk, shared: _Currency, answered: Answered) -> Iterat
         if not targets:
             continue
         for row in rebalance(
-            task.portfolio_id, holdings, targets, chunk.quotes, band, chunk.trading, shared.histories,
+            task.portfolio_id, holdings, targets, chunk.quotes, band, chunk.trading, shared.covariances,
             left_out=left_out, needs_funding=not task.is_cash_implicit,
         ):  # fmt: skip
             yield (task.portfolio_id, *_SUGGESTED(row))

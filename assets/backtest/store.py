@@ -101,6 +101,9 @@ def run_backtests(connection: Connection, as_of_date: date, engine: str) -> str:
         "delete from ops.policy_backtests where portfolio_id not in ("
         " select policies.portfolio_id from registry.policies"
         " inner join registry.portfolios on portfolios.id = policies.portfolio_id and portfolios.is_active)"
+        # left by a run of a later day: this one must not show what its day did not know
+        " or period_end > %s",
+        [last],
     )
     known = read_fingerprints(connection)
     tasks = read_backtest_tasks(connection, as_of_date, last, HISTORY_DAYS)

@@ -29,12 +29,14 @@ _HELD = """
         from intermediate.ledger_positions as positions
         inner join intermediate.int_portfolios as portfolios using (portfolio_id)
         inner join intermediate.int_instruments as instruments using (instrument_id)
+        inner join intermediate.int_instruments as economic on economic.instrument_id = instruments.canonical_instrument
         left join intermediate.int_price_daily as prices
             on prices.instrument_id = instruments.pricing_instrument_id and prices.valuation_date = %(day)s
         left join intermediate.int_fx_daily as fx
             on fx.currency = prices.currency and fx.quote = %(money)s and fx.fx_date = %(day)s
         where positions.valid_to is null and positions.quantity <> 0 and instruments.trust = 'trusted'
             and instruments.asset_class not in ('fiat', 'rate') and instruments.category is distinct from 'stablecoin'
+            and economic.category is distinct from 'stablecoin'
         group by instruments.canonical_instrument),
     largest as (
         select instrument_id from held order by value desc nulls last, instrument_id limit %(most)s)
@@ -68,8 +70,9 @@ _WEIGHTS = """
     select assets.portfolio_id, instruments.canonical_instrument, sum(assets.weight)
     from build.portfolio_assets as assets
     inner join intermediate.int_instruments as instruments using (instrument_id)
+    inner join intermediate.int_instruments as economic on economic.instrument_id = instruments.canonical_instrument
     where assets.weight <> 0 and instruments.asset_class not in ('fiat', 'rate')
-        and instruments.category is distinct from 'stablecoin'
+        and instruments.category is distinct from 'stablecoin' and economic.category is distinct from 'stablecoin'
     group by assets.portfolio_id, instruments.canonical_instrument
     order by assets.portfolio_id, instruments.canonical_instrument
 """

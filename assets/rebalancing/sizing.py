@@ -58,19 +58,19 @@ def sized(
     that is less than these need, all are scaled down alike.
 
     Args:
-        drifts: what is to be traded.
+        drifts: what is to be traded, one per instrument.
         spare_cash: above its own target, base currency; None: purchases are paid from outside.
         terms: lots by instrument.
     """
-    sales = {drift: _sale(drift, _lot(drift, terms)) for drift in drifts if drift.is_sale}
+    sales = {drift.instrument_id: _sale(drift, _lot(drift, terms)) for drift in drifts if drift.is_sale}
     purchases = [drift for drift in drifts if not drift.is_sale]
     needed = sum((drift.gap_base for drift in purchases), Decimal(0))
     share = Decimal(1)
     if spare_cash is not None and needed:
         available = max(spare_cash - sum((trade.moved_base for trade in sales.values()), Decimal(0)), Decimal(0))
         share = Decimal(1) if needed <= available * (1 + _NOISE) else available / needed
-    bought = _purchases(purchases, share, terms)
-    return tuple(sales[drift] if drift.is_sale else bought[drift] for drift in drifts)
+    trades = sales | _purchases(purchases, share, terms)
+    return tuple(trades[drift.instrument_id] for drift in drifts)
 
 
 def _sale(drift: Drift, lot: Decimal | None) -> Trade:
@@ -80,8 +80,8 @@ def _sale(drift: Drift, lot: Decimal | None) -> Trade:
     return Trade(drift, floor_to_lot(min(quantity, drift.held), lot))
 
 
-def _purchases(purchases: Sequence[Drift], share: Decimal, terms: Mapping[str, Terms]) -> dict[Drift, Trade]:
-    found: dict[Drift, Trade] = {}
+def _purchases(purchases: Sequence[Drift], share: Decimal, terms: Mapping[str, Terms]) -> dict[str, Trade]:
+    found: dict[str, Trade] = {}
     coarse: list[tuple[Drift, Decimal, Decimal]] = []
     for drift in purchases:
         money, lot = drift.gap_base * share, _lot(drift, terms)
@@ -89,7 +89,7 @@ def _purchases(purchases: Sequence[Drift], share: Decimal, terms: Mapping[str, T
             coarse.append((drift, money, lot))
             continue
         quantity = (money / drift.price_base).quantize(_QUANTUM, rounding=ROUND_DOWN)
-        found[drift] = Trade(drift, floor_to_lot(quantity, lot), share)
+        found[drift.instrument_id] = Trade(drift, floor_to_lot(quantity, lot), share)
     # larger shares first, as their ties are decided
     coarse.sort(key=lambda one: (-one[1], one[0].instrument_id))
     if coarse:
@@ -97,7 +97,8 @@ def _purchases(purchases: Sequence[Drift], share: Decimal, terms: Mapping[str, T
         prices = [lot * drift.price_base for drift, _, lot in coarse]
         counts, _ = greedy_lots(wanted, prices, sum(wanted, Decimal(0)))
         found |= {
-            drift: Trade(drift, count * lot, share) for (drift, _, lot), count in zip(coarse, counts, strict=True)
+            drift.instrument_id: Trade(drift, count * lot, share)
+            for (drift, _, lot), count in zip(coarse, counts, strict=True)
         }
     return found
 

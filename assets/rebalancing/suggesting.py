@@ -8,7 +8,7 @@ aside. Where cost or gain is unknown the trade stands.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 import numpy as np
@@ -24,6 +24,7 @@ Sell = Callable[[str, Decimal, Decimal], SaleEffect]
 
 # Weights are doubles: a drift this little above the band is the band.
 _WEIGHT_NOISE = Decimal("1e-9")
+_NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -44,17 +45,13 @@ class Market:
 
 @dataclass(frozen=True)
 class _Judged:
-    """A trade with what it costs and wins, in base currency; None: unknown."""
+    """A trade with what it costs (tax included, as far as they are known) and wins, in base currency; None: unknown."""
 
     trade: Trade
     cost: Cost
     effect: SaleEffect
-    gain_base: Decimal | None
-
-    @property
-    def cost_base(self) -> Decimal:
-        """Cost and tax, as far as they are known."""
-        return abs(self.trade.moved_base) * _exact(self.cost.total or 0.0) + _tax_due(self.effect)
+    cost_base: Decimal
+    gain_base: Decimal | None = None
 
     @property
     def loss_base(self) -> Decimal:
@@ -99,10 +96,13 @@ def suggest(
     fixed = sum((_value(held[name]) for name in kept if name in held), Decimal(0))
     free = (total - fixed) / total
     wanted = {name: Decimal(repr(float(weight))) * free for name, weight in targets.items()}
-    off = {name: _weight(held, name, total) - wanted.get(name, Decimal(0)) for name in {*held, *wanted} - {*kept}}
-    rows, drifts = _drifts(held, wanted, quotes, kept, total, _exact(band) + _WEIGHT_NOISE)
+    weights = {holding.instrument_id: _value(holding) / total for holding in holdings}
+    rows, drifts = _drifts(held, weights, wanted, quotes, kept, total, _exact(band) + _WEIGHT_NOISE)
     spare_cash = _spare_cash(holdings, wanted, total) if needs_funding else None
     covariance = known.covariance() if drifts and known.covariance is not None else None
+    off: dict[str, Decimal] = {}
+    if covariance is not None:
+        off = {n: weights.get(n, _NOTHING) - wanted.get(n, _NOTHING) for n in covariance.labels if n not in kept}
     while True:
         trades = sized(drifts, spare_cash, known.terms)
         judged = _weighed(_judged(trades, known), off, total, covariance, is_funded=needs_funding)
@@ -119,6 +119,7 @@ def suggest(
 
 def _drifts(
     held: Mapping[str, Holding],
+    weights: Mapping[str, Decimal],
     wanted: Mapping[str, Decimal],
     quotes: Mapping[str, Quote],
     kept: Mapping[str, str],
@@ -131,8 +132,7 @@ def _drifts(
     for name in sorted({*held, *wanted}):
         if name.startswith(CASH_PREFIX):
             continue
-        target = wanted.get(name, Decimal(0))
-        current = _weight(held, name, total)
+        target, current = wanted.get(name, _NOTHING), weights.get(name, _NOTHING)
         quantity = held[name].quantity if name in held else Decimal(0)
         quote = quotes.get(name)
         price = Decimal(0) if quote is None or quote.price_base is None else quote.price_base
@@ -151,10 +151,6 @@ def _drifts(
 
 def _value(holding: Holding) -> Decimal:
     return holding.value_base or Decimal(0)
-
-
-def _weight(held: Mapping[str, Holding], name: str, total: Decimal) -> Decimal:
-    return _value(held[name]) / total if name in held else Decimal(0)
 
 
 def _obstacle(quantity: Decimal, quote: Quote | None, left_out: str | None) -> str:
@@ -197,7 +193,8 @@ def _judged(trades: Sequence[Trade], market: Market) -> tuple[_Judged, ...]:
         if drift.is_sale and trade.quantity > 0 and market.sell is not None:
             effect = market.sell(drift.instrument_id, trade.quantity, drift.price_base)
         cost = trading_cost(trade.quantity, market.terms.get(drift.instrument_id, Terms()))
-        judged.append(_Judged(trade, cost, effect, None))
+        cost_base = abs(trade.moved_base) * _exact(cost.total or 0.0) + _tax_due(effect)
+        judged.append(_Judged(trade, cost, effect, cost_base))
     return tuple(judged)
 
 
@@ -221,7 +218,10 @@ def _weighed(
         costs = np.array([0.0 if one is None else float(one.cost_base / total) for one in traded])
         gains = shared_gains(gains, moved, costs)
     found = {name: _exact(float(gain)) * total for name, gain in zip(covariance.labels, gains, strict=True)}
-    return tuple(replace(one, gain_base=found.get(one.trade.drift.instrument_id)) for one in judged)
+    return tuple(
+        _Judged(one.trade, one.cost, one.effect, one.cost_base, found.get(one.trade.drift.instrument_id))
+        for one in judged
+    )
 
 
 def _tax_due(effect: SaleEffect) -> Decimal:
