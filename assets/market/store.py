@@ -1,7 +1,8 @@
 """SQL of what is tracked, of the owner's settings, and of the fetch log.
 
 Belongs here: registry.price_settings, registry.tracked_instruments but for what is needed (needs.py), ops.fetch_log,
-and whether there is anything to do at all. Must not be here: prices (landing.py), the queue (jobs.py), rules (tracking.py).
+and whether there is anything to do at all. Must not be here: prices (landing.py), what becomes of a job (jobs.py),
+rules (tracking.py).
 """
 
 from collections.abc import Iterable, Sequence
