@@ -1,7 +1,7 @@
 """What the report says of a portfolio's risk, read from the published marts only.
 
-Belongs here: queries on portfolio_risk, stress_tests and allocation_risk, and the shape of their answer. Must not be here: any other
-schema, arithmetic on money, HTML.
+Belongs here: queries on portfolio_risk, stress_tests and allocation_risk, and the shape of their answer. Must not be
+here: any other schema, arithmetic on money, HTML.
 """
 
 from dataclasses import dataclass
