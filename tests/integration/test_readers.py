@@ -101,7 +101,7 @@ def kill_at(table: str, inputs: Path, url: str, home: Path, as_of: str | None = 
     _wait_for_release(url)
 
 
-def _wait_for_lock(url: str, table: str, seconds: float = 60) -> None:
+def _wait_for_lock(url: str, table: str, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         waiting = one(url, "select count(*) from pg_locks where relation = %s::regclass and not granted", table)
