@@ -14,8 +14,8 @@ from random import Random
 
 from assets.market.collecting import collect
 from assets.market.model import Bar, Fetched, Instrument, Outcome, Resolution, Window
-from assets.market.sources.asking import Asking, Cost
 from assets.market.sources.ccxt_source import CcxtSource
+from assets.market.sources.patient_hosts import Cost, PatientHosts
 from assets.network.budget import Hosts, Rate
 from assets.network.errors import Failure
 from tests.provider_server import COINS
@@ -31,7 +31,7 @@ async def measure(url: str) -> None:
     year = Window(end - timedelta(days=365), end)
     # the product's own rate for Binance (25 a second) would be what is measured
     hosts = Hosts(time.monotonic, rates={"binance": Rate(1_000.0, 40)})
-    asking = Asking(hosts, time.monotonic, Random(1))
+    asking = PatientHosts(hosts, time.monotonic, Random(1))
     async with CcxtSource("binance", asking, lambda: datetime.now(UTC), url) as source:
         symbols = [source.symbol_of(Instrument(f"crypto:{coin}")) for coin in COINS]
         await source.latest(symbols[:1])  # imports, and the list of markets

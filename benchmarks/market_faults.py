@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from random import Random
 
 from assets.market.model import Instrument, Resolution, Window
-from assets.market.sources.asking import Asking, Patience
 from assets.market.sources.build import build_sources
+from assets.market.sources.patient_hosts import Patience, PatientHosts
 from assets.network.budget import Hosts
 from tests.provider_server import FAULTS, Fault, ProviderServer, provider_server
 
@@ -47,7 +47,7 @@ async def ask(server: ProviderServer, name: str, fault: Fault | None, times: int
     instrument, path = HELD[name]
     waited = _Time()
     patience = Patience(timeout_seconds=1.0 if fault is FAULTS["hang"] else 20.0)
-    asking = Asking(Hosts(waited, 1e6, 1_000_000), waited, Random(1), patience, waited.sleep)
+    asking = PatientHosts(Hosts(waited, 1e6, 1_000_000), waited, Random(1), patience, waited.sleep)
     source = build_sources([name], asking, lambda: NOW, {name: server.url})[name]
     async with source:
         symbol = source.symbol_of(Instrument(instrument))

@@ -123,7 +123,7 @@ def status() -> None:
     """The last publication, held portfolios, warnings and stale sources."""
     settings, url = _settings(None)
     if not settings.database_url:
-        print(server_status(settings.home))
+        print(server_status(settings.home).message)
     _print_summary(url)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 _STATEMENT_TIMEOUT_MILLISECONDS = 600_000
+#: Of a run: its machine and process; the daemon looks whether it lives, the UI's "terminate" interrupts it.
+PROCESS_TAG = "holdfast/process"
 _CONFIGURATION = Path(__file__).with_name("dagster.yaml")
 
 
@@ -43,6 +46,17 @@ def open_instance(settings: Settings, url: str) -> DagsterInstance:
     instance = DagsterInstance.from_config(str(prepare_instance(settings, url)))
     keep_connections(instance)
     return instance
+
+
+def process_tag(process_id: int) -> str:
+    """The tag's value for a process of this machine."""
+    return f"{socket.gethostname()}:{process_id}"
+
+
+def process_of(tag: str | None) -> int | None:
+    """The process that a tag names; None: there is none, or it is another machine's."""
+    machine, _, process_id = (tag or "").rpartition(":")
+    return int(process_id) if machine == socket.gethostname() else None
 
 
 def keep_connections(instance: DagsterInstance) -> None:

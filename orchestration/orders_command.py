@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from assets.network.permission import is_allowed
 from orchestration.command_options import fail, open_settings
 from orchestration.settings import Settings
 
@@ -74,7 +75,7 @@ def _send(conn: Connection, plan: Plan, portfolio: str, settings: Settings, *, i
     from assets.orders.sending import send_orders
     from assets.orders.store import read_account
 
-    if settings.sources is not None and "alpaca" not in settings.sources:
+    if not is_allowed("alpaca", settings.sources):
         fail("HOLDFAST_SOURCES does not allow alpaca to be asked", 2)
     account = read_account(conn, portfolio, os.environ)
     try:

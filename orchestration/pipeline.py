@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from assets.publication.runs import engine_version
 from assets.warehouse.database import Connection, connect, has_relation, redact
 from orchestration.automation import DAILY_JOB, run_config
-from orchestration.instance import open_instance
+from orchestration.instance import PROCESS_TAG, open_instance, process_tag
 from orchestration.resources import PROGRESS_VARIABLE
 from orchestration.settings import Settings, pass_on
 
@@ -76,7 +76,7 @@ def run_pipeline(
             },
             instance=opened,
             raise_on_error=False,
-            tags={"holdfast/engine": engine_version()[:12]},
+            tags={"holdfast/engine": engine_version()[:12], PROCESS_TAG: process_tag(os.getpid())},
         )
     failures: list[Any] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     # a resource that cannot start fails the run without any step

@@ -22,6 +22,7 @@ from assets.market.refreshing import Access, Refreshed, bring_up_to_date
 from assets.market.store import is_anything_needed
 from assets.network.endpoints import Endpoint
 from assets.network.errors import Failure
+from assets.network.permission import is_allowed
 from assets.publication import runs
 from assets.publication.mart_specs import MartSpec, read_specs
 from assets.publication.tables import ensure_marts
@@ -132,7 +133,7 @@ class Chains:
     @property
     def is_allowed(self) -> bool:
         """Whether HOLDFAST_SOURCES lets chains be asked."""
-        return self._settings.sources is None or "chains" in self._settings.sources
+        return is_allowed("chains", self._settings.sources)
 
     def read(self, requests: Sequence[ChainRequest], declared: Mapping[str, Sequence[Declared]]) -> list[ChainReport]:
         """Ask them; a chain that fails says so in its report.

@@ -9,9 +9,8 @@ from hashlib import sha256
 import dagster as dg
 
 from assets.accounts.store import Permitted, broker_states, plan
-from assets.market.jobs import is_work_waiting
 from assets.market.refreshing import Access
-from assets.market.store import is_ready
+from assets.market.store import is_ready, is_work_waiting
 from assets.publication import runs
 from assets.warehouse.database import connect, has_relation
 from orchestration.automation import HOURLY_JOB, MARKET_JOB, Job, run_config

@@ -15,19 +15,17 @@ from multiprocessing.process import BaseProcess
 from threading import Thread
 from typing import Any
 
-from dagster import DagsterInstance
+from dagster import DagsterInstance, DagsterRun
 from dagster._config.config_schema import UserConfigSchema
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.instance.ref import InstanceRef
-from dagster._core.launcher.base import LaunchRunContext, RunLauncher
+from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
 from dagster._serdes import ConfigurableClass
 from dagster._serdes.config_class import ConfigurableClassData
 from dagster._utils.hosted_user_process import recon_job_from_origin
 
-from orchestration.instance import keep_connections
-
-#: Of a run: its process on this machine, which the UI's "terminate" interrupts.
-PROCESS_TAG = "holdfast/process"
+from orchestration.instance import PROCESS_TAG, keep_connections, process_of, process_tag
+from orchestration.postmaster import is_alive
 
 
 class WarmRunLauncher(RunLauncher, ConfigurableClass):
@@ -59,18 +57,30 @@ class WarmRunLauncher(RunLauncher, ConfigurableClass):
         run = context.dagster_run
         process = _forks().Process(target=execute, args=(self._instance.get_ref(), run.run_id), name=run.job_name)
         process.start()
-        self._instance.add_run_tags(run.run_id, {PROCESS_TAG: str(process.pid)})
+        self._instance.add_run_tags(run.run_id, {PROCESS_TAG: process_tag(process.pid or 0)})
         Thread(target=self._settle, args=(process, run.run_id), daemon=True).start()
 
     def terminate(self, run_id: str) -> bool:
         """Interrupt the run's process, as Ctrl-C does; whether there was one."""
         run = self._instance.get_run_by_id(run_id)
-        if run is None or run.is_finished or PROCESS_TAG not in run.tags:
+        process_id = None if run is None else process_of(run.tags.get(PROCESS_TAG))
+        if run is None or run.is_finished or process_id is None:
             return False
         self._instance.report_run_canceling(run)
         with suppress(ProcessLookupError):
-            os.kill(int(run.tags[PROCESS_TAG]), signal.SIGINT)
+            os.kill(process_id, signal.SIGINT)
         return True
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """See `RunLauncher`."""
+        return True
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """Whether a run's process lives: nobody waits for those of the command line or of a daemon that is no more."""
+        process_id = process_of(run.tags.get(PROCESS_TAG))
+        lives = process_id is None or is_alive(process_id)
+        return CheckRunHealthResult(WorkerStatus.RUNNING if lives else WorkerStatus.NOT_FOUND)
 
     def _settle(self, process: BaseProcess, run_id: str) -> None:
         """A process that ended without a word, killed say, is a failed run: the next one would wait for it for ever."""

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from quality.analytics_gates import ANALYTICS_GATES
 from quality.correlation_gates import CORRELATION_GATES
 from quality.gate import Gate
+from quality.holding_gates import HOLDING_GATES
 from quality.input_gates import INPUT_GATES
 from quality.ledger_gates import LEDGER_GATES
-from quality.mart_gates import MART_GATES
 from quality.wallet_gates import WALLET_GATES
 
-GATES: tuple[Gate, ...] = (*INPUT_GATES, *WALLET_GATES, *LEDGER_GATES, *MART_GATES, *CORRELATION_GATES)
+GATES: tuple[Gate, ...] = (
+    *INPUT_GATES,
+    *WALLET_GATES,
+    *LEDGER_GATES,
+    *HOLDING_GATES,
+    *ANALYTICS_GATES,
+    *CORRELATION_GATES,
+)
 
 
 def stages() -> tuple[str, ...]:

@@ -152,6 +152,7 @@ class ProviderServer:
         self.listings = dict(LISTINGS)
         self.kraken_kept = 720
         self.date_skew_seconds = 0.0
+        self.on_hang: Callable[[], None] = lambda: None  # called from its thread when an answer begins to hang
         self._script: list[tuple[re.Pattern[str], deque[Fault]]] = []
         self.url = ""
 
@@ -199,6 +200,8 @@ class ProviderServer:
         self.requests.append((request.path, dict(request.query)))
         fault = self._fault(request.path)
         wait = self.latency_seconds + (fault.seconds if fault else 0.0)
+        if fault is FAULTS["hang"]:
+            self.on_hang()
         if wait:
             await asyncio.sleep(wait)
         stamp = datetime.fromtimestamp(self.time() + self.date_skew_seconds, UTC)

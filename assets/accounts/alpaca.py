@@ -13,9 +13,9 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
-from assets.accounts.asking import malformed
 from assets.accounts.model import Record, RefusedRecord, Row, Waiting
 from assets.accounts.reading import BY_HAND, Reading, amount, identified, listed, text
+from assets.accounts.retrying import malformed
 from assets.importers.delimited import instant, plain
 
 #: Asks for a path of the API, such as `/account`, with parameters.

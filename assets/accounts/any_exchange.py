@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from assets.accounts.asking import malformed
 from assets.accounts.model import Record, RefusedRecord, Row
 from assets.accounts.reading import (
     BY_HAND,
@@ -25,6 +24,7 @@ from assets.accounts.reading import (
     moment,
     text,
 )  # fmt: skip
+from assets.accounts.retrying import malformed
 from assets.importers.delimited import number, plain, plain_or_empty
 from assets.importers.exchanges import Leg, trade_rows
 

@@ -13,7 +13,6 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
-from assets.accounts.asking import malformed
 from assets.accounts.model import Record, RefusedRecord, Row
 from assets.accounts.reading import (
     BY_HAND,
@@ -26,6 +25,7 @@ from assets.accounts.reading import (
     moment,
     text,
 )  # fmt: skip
+from assets.accounts.retrying import malformed
 from assets.importers.delimited import instant, plain, plain_or_empty
 from assets.importers.exchanges import Leg, trade_rows
 

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from assets.accounts.asking import LastAnswer
 from assets.accounts.model import Credentials
+from assets.accounts.retrying import LastAnswer
 from assets.network.errors import MalformedResponseError
 
 REQUEST_SECONDS = 15.0
@@ -115,7 +115,7 @@ def alpaca_client(
 
     class StrictClient(TradingClient):
         def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> Any:
-            # retry 0: a 429 is raised at once, and asked again by the pace of `Asking`
+            # retry 0: a 429 is raised at once, and asked again by the pace of `Retrying`
             return super()._one_request(method, url, {**opts, "timeout": request_seconds}, 0)
 
     address = endpoint or (_PAPER_ADDRESS if credentials.key.startswith(_PAPER_KEY) else _LIVE_ADDRESS)

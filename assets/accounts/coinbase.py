@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from assets.accounts.asking import malformed
 from assets.accounts.model import Record, RefusedRecord, Row, Waiting
 from assets.accounts.reading import BY_HAND, Reading, amount, identified, listed, text
+from assets.accounts.retrying import malformed
 from assets.importers.delimited import instant, is_fiat, number, plain, plain_or_empty
 from assets.importers.exchanges import Leg, trade_rows
 

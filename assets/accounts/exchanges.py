@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from assets.accounts import alpaca, any_exchange, binance, coinbase, kraken
-from assets.accounts.asking import AskError, Asking, LastAnswer, Sleep
 from assets.accounts.clients import REQUEST_SECONDS, UnknownSourceError, alpaca_client, exchange_client
 from assets.accounts.model import AccountReport, AccountRequest
 from assets.accounts.reading import Reading
+from assets.accounts.retrying import AskError, LastAnswer, Retrying, Sleep
 from assets.network.budget import Deadline, Hosts
 from assets.network.errors import classify
 
@@ -103,11 +103,11 @@ class Accounts:
         except AskError:
             return None
 
-    def _asking(self, request: AccountRequest, last: LastAnswer) -> Asking:
+    def _asking(self, request: AccountRequest, last: LastAnswer) -> Retrying:
         deadline, host = Deadline(time.monotonic, self._account_seconds), self._hosts.of(request.source)
-        return Asking(deadline, host, last, self._sleep, self._chance)
+        return Retrying(deadline, host, last, self._sleep, self._chance)
 
-    async def _read_exchange(self, reading: Reading, asking: Asking, last: LastAnswer) -> None:
+    async def _read_exchange(self, reading: Reading, asking: Retrying, last: LastAnswer) -> None:
         source = reading.request.source
         client = exchange_client(
             source, reading.request.credentials, self._endpoints.get(source), last,
@@ -127,7 +127,7 @@ class Accounts:
         finally:
             await client.close()
 
-    def _alpaca_ask(self, request: AccountRequest, asking: Asking, last: LastAnswer) -> alpaca.Ask:
+    def _alpaca_ask(self, request: AccountRequest, asking: Retrying, last: LastAnswer) -> alpaca.Ask:
         client = alpaca_client(
             request.credentials, self._endpoints.get(request.source), last, request_seconds=self._request_seconds
         )

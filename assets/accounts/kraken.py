@@ -17,9 +17,9 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from assets.accounts.asking import malformed
 from assets.accounts.model import Record, Waiting
 from assets.accounts.reading import Reading, as_int, milliseconds
+from assets.accounts.retrying import malformed
 from assets.importers.delimited import number
 from assets.importers.kraken import FEE_CREDITS, KRAKEN_LEDGERS, usual_code
 from assets.importers.model import SourceFile

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 from typing import Any
 
-from assets.accounts.asking import AskError, malformed
 from assets.accounts.codes import Codes
 from assets.accounts.model import AccountReport, AccountRequest, Problem, Record, RefusedRecord, Row, Waiting
+from assets.accounts.retrying import AskError, malformed
 from assets.importers.delimited import Refused, number, plain, utc
 from assets.network.errors import Failure, Kind
 

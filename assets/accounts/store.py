@@ -15,6 +15,7 @@ import polars as pl
 
 from assets.accounts.model import AccountReport, AccountRequest, Credentials, Waiting
 from assets.accounts.rows import Transactions, balances, batch, source_name, sources, transactions
+from assets.network.permission import is_allowed
 from assets.registry.landing import KindCounts, land_batches
 from assets.registry.sources import Batch, Kind, Window
 from assets.registry.transactions_csv import RAW_COLUMNS
@@ -34,7 +35,7 @@ class Permitted:
 
     def allows(self, source: str) -> bool:
         """Whether HOLDFAST_SOURCES names the source or leaves the choice open."""
-        return self.allowed is None or source in self.allowed
+        return is_allowed(source, self.allowed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ Belongs here: SELECT statements and their rows as plain types. Must not be here:
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,7 @@ class BacktestTask:
 def read_backtest_tasks(
     connection: Connection, as_of_date: date, last: date, history_days: int, only: str | None = None
 ) -> list[BacktestTask]:
-    """Policies of the run's scope, or of one portfolio, with the prices of `history_days` and their lookback.
+    """Policies of the run's scope, or of one portfolio, with the prices of `history_days` and their own lookback.
 
     Args:
         connection: any.
@@ -93,11 +93,25 @@ def read_backtest_tasks(
         instruments = read_instruments(connection, names)
         days = history_days + max(policy.lookback_days for _, policy in alike)
         series = read_price_series(connection, instruments, currency, last, days)
-        tasks += [
-            _task(task, policy, universes[task.portfolio_id], instruments, series, *settings[task.portfolio_id])
-            for task, policy in alike
-        ]
+        for task, policy in alike:
+            # longer ones of others would move its first decision
+            own = _since(series, last - timedelta(days=history_days + policy.lookback_days))
+            tasks.append(
+                _task(task, policy, universes[task.portfolio_id], instruments, own, *settings[task.portfolio_id])
+            )
     return sorted(tasks, key=lambda task: task.portfolio_id)
+
+
+def _since(series: Mapping[str, PriceSeries], first: date) -> dict[str, PriceSeries]:
+    """What is known from `first` on; without any price: missing."""
+    found = {}
+    for label, item in series.items():
+        begin = int(np.searchsorted(item.dates, np.datetime64(first, "D")))
+        if begin < len(item.dates):
+            found[label] = replace(
+                item, dates=item.dates[begin:], prices=item.prices[begin:], quote_prices=item.quote_prices[begin:]
+            )
+    return found
 
 
 def _universe(policy: AllocationPolicy, held: Sequence[str]) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from assets.allocation.estimates import BUSINESS_DAYS_PER_YEAR
 from assets.allocation.model import AllocationPolicy
-from assets.backtest.figures import Figures, figures
+from assets.backtest.figures import DAYS_PER_YEAR, Figures, figures
 from assets.backtest.loading import BacktestTask, read_backtest_tasks, read_fingerprints
 from assets.backtest.walk import SKIPPED, Decision, Walk, calendar, decide, decision_days, equal_weights, walk
 from assets.warehouse.database import Connection
@@ -25,7 +26,6 @@ COST = 0.001
 MOST_PER_RUN = 10
 POLICY, EQUAL_WEIGHT, BENCHMARK = "policy", "equal_weight", "benchmark"
 TOO_LITTLE_HISTORY, NO_WEIGHTS, NO_PRICE_TO_TRADE = "too_little_history", "no_weights", "no_price_to_trade"
-BUSINESS_DAYS_PER_YEAR, DAYS_PER_YEAR = 252, 365
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,9 @@ def run_backtests(connection: Connection, as_of_date: date, engine: str) -> str:
         "delete from ops.policy_backtests where portfolio_id not in ("
         " select policies.portfolio_id from registry.policies"
         " inner join registry.portfolios on portfolios.id = policies.portfolio_id and portfolios.is_active)"
+        # left by a run of a later day: this one must not show what its day did not know
+        " or period_end > %s",
+        [last],
     )
     known = read_fingerprints(connection)
     tasks = read_backtest_tasks(connection, as_of_date, last, HISTORY_DAYS)

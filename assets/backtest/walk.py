@@ -3,8 +3,9 @@
 Belongs here: decisions and the value between them. Must not be here: SQL, how weights are found (assets.allocation),
 measures of a finished index (figures).
 
-Nothing is known before its day. A decision sees prices up to its day alone, and is traded at the closes of the next
-day on which anything has a price: weights made from a close cannot be bought at it.
+Nothing is known before its day. A decision sees prices up to its day alone, and is traded at the closes of the first
+day by which all that is bought or sold has a new price: weights made from a close cannot be bought at it. Shares
+beside coins wait for Monday.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,8 @@ from assets.allocation.optimiser import optimise
 RHYTHMS = ("weekly", "monthly", "quarterly")
 #: Status of a decision on a day before the history reaches over the lookback.
 SKIPPED = "skipped"
+#: Calendar days that a trade waits for a new price of all that it moves; then what has none goes at its last one.
+LONGEST_WAIT = 7
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,29 @@ class Calendar:
         labels: (N,).
         days: (D,) datetime64[D].
         prices: (N, D); NaN before the first one.
+        is_seen: (N, D) whether the price is of that day.
     """
 
     labels: tuple[str, ...]
     days: NDArray[np.datetime64]
     prices: FloatArray
+    is_seen: NDArray[np.bool_]
+
+    def trading_day(self, day: date, moved: NDArray[np.bool_]) -> int:
+        """Place of the day on which a decision of `day` is traded; the number of days: it is not.
+
+        Args:
+            day: whose close decided.
+            moved: (N,) what is bought, sold or kept.
+        """
+        asked = np.datetime64(day, "D")
+        begin = int(np.searchsorted(self.days, asked, side="right"))
+        end = int(np.searchsorted(self.days, asked + np.timedelta64(LONGEST_WAIT, "D"), side="right"))
+        renewed = np.logical_or.accumulate(self.is_seen[moved, begin:end], axis=1).all(axis=0)
+        if renewed.any():
+            return begin + int(np.argmax(renewed))
+        # at the end of the prices a new one may still come
+        return max(begin, end - 1) if end < len(self.days) else len(self.days)
 
 
 @dataclass(frozen=True)
@@ -138,7 +159,7 @@ def calendar(series: Sequence[PriceSeries], last: date) -> Calendar:
     for row, item in enumerate(known):
         counts = (item.dates <= end) & np.isfinite(item.prices) & (item.prices > 0)
         prices[row, np.searchsorted(days, item.dates[counts])] = item.prices[counts]
-    return Calendar(tuple(item.label for item in known), days, _carried(prices))
+    return Calendar(tuple(item.label for item in known), days, _carried(prices), ~np.isnan(prices))
 
 
 def _carried(prices: FloatArray) -> FloatArray:
@@ -149,7 +170,7 @@ def _carried(prices: FloatArray) -> FloatArray:
 
 
 def walk(decisions: Sequence[Decision], market: Calendar, cost: float) -> Walk | None:
-    """Hold what was decided, trading on the day after each decision; None: nothing was ever bought.
+    """Hold what was decided, trading on the `trading_day` of each decision; None: nothing was ever bought.
 
     Between two decisions units stay and weights drift. A decision without weights leaves what is held.
 
@@ -159,13 +180,15 @@ def walk(decisions: Sequence[Decision], market: Calendar, cost: float) -> Walk |
         cost: of each unit of money bought or sold, fraction.
     """
     place = {label: row for row, label in enumerate(market.labels)}
-    trades = []
+    trades: list[tuple[int, FloatArray]] = []
     for decision in decisions:
-        column = int(np.searchsorted(market.days, np.datetime64(decision.day, "D"), side="right"))
-        if decision.weights is not None and column < len(market.days):
-            target = np.zeros(len(place))
-            for label, weight in decision.weights.items():
-                target[place[label]] = weight
+        if decision.weights is None:
+            continue
+        target = np.zeros(len(place))
+        for label, weight in decision.weights.items():
+            target[place[label]] = weight
+        column = market.trading_day(decision.day, (target > 0) | (trades[-1][1] > 0 if trades else False))
+        if column < len(market.days):
             trades.append((column, target / target.sum()))
     if not trades:
         return None

@@ -29,12 +29,14 @@ _HELD = """
         from intermediate.ledger_positions as positions
         inner join intermediate.int_portfolios as portfolios using (portfolio_id)
         inner join intermediate.int_instruments as instruments using (instrument_id)
+        inner join intermediate.int_instruments as economic on economic.instrument_id = instruments.canonical_instrument
         left join intermediate.int_price_daily as prices
             on prices.instrument_id = instruments.pricing_instrument_id and prices.valuation_date = %(day)s
         left join intermediate.int_fx_daily as fx
             on fx.currency = prices.currency and fx.quote = %(money)s and fx.fx_date = %(day)s
         where positions.valid_to is null and positions.quantity <> 0 and instruments.trust = 'trusted'
             and instruments.asset_class not in ('fiat', 'rate') and instruments.category is distinct from 'stablecoin'
+            and economic.category is distinct from 'stablecoin'
         group by instruments.canonical_instrument),
     largest as (
         select instrument_id from held order by value desc nulls last, instrument_id limit %(most)s)
@@ -68,8 +70,9 @@ _WEIGHTS = """
     select assets.portfolio_id, instruments.canonical_instrument, sum(assets.weight)
     from build.portfolio_assets as assets
     inner join intermediate.int_instruments as instruments using (instrument_id)
+    inner join intermediate.int_instruments as economic on economic.instrument_id = instruments.canonical_instrument
     where assets.weight <> 0 and instruments.asset_class not in ('fiat', 'rate')
-        and instruments.category is distinct from 'stablecoin'
+        and instruments.category is distinct from 'stablecoin' and economic.category is distinct from 'stablecoin'
     group by assets.portfolio_id, instruments.canonical_instrument
     order by assets.portfolio_id, instruments.canonical_instrument
 """
@@ -123,7 +126,7 @@ def read_last_run_date(connection: Connection) -> date | None:
 
 
 def read_factors(connection: Connection, base_currency: str, last_date: date) -> Factors:
-    """Of each factor the first instrument of the reviewed list that has a price in the `DAYS` days."""
+    """Of each factor the first instrument of the reviewed list that has a price in that currency in the `DAYS` days."""
     rows = connection.execute(
         "select factor, instrument_id from intermediate.int_factors order by factor, preference"
     ).fetchall()
@@ -131,7 +134,7 @@ def read_factors(connection: Connection, base_currency: str, last_date: date) ->
     series = read_price_series(connection, instruments, base_currency, last_date, LONG_WINDOW) if instruments else {}
     chosen: dict[str, str] = {}
     for factor, instrument_id in rows:
-        if instrument_id in series:
+        if instrument_id in series and np.isfinite(series[instrument_id].prices).any():
             chosen.setdefault(factor, instrument_id)
     return Factors(chosen, _laid_out([series[name] for name in chosen.values()], last_date))
 

@@ -26,7 +26,7 @@ DAYS_PER_YEAR = 365
 FEWEST_OBSERVATIONS = 15
 #: Deviations below it are rounding.
 ZERO_DEVIATION = 1e-12
-#: Pairs grow with the square: the 200 assets of largest value held make 19,900.
+#: Pairs grow with the square: the 200 assets of largest value held make 19,900. A portfolio's own are bounded alike.
 MOST_ASSETS = 200
 #: Returns are in one currency for all: a pair has one correlation, whoever holds it.
 CURRENCY = "fiat:USD"

@@ -3,12 +3,13 @@
 Belongs here: writing. Must not be here: numerics, SELECT statements (loading). The transaction is the caller's.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import numpy as np
 
+from assets.correlation.diversification import diversified
 from assets.correlation.exposures import exposures, portfolio_levels
 from assets.correlation.loading import (
     DAYS,
@@ -19,9 +20,9 @@ from assets.correlation.loading import (
     read_universe,
     read_weights,
 )
-from assets.correlation.model import LONG_WINDOW, MISSING_CORRELATION, WINDOWS, Levels, WindowCorrelations
+from assets.correlation.model import LONG_WINDOW, WINDOWS, Levels, WindowCorrelations
 from assets.correlation.pairs import correlate, undefined_codes
-from assets.correlation.regimes import diversification_ratio, is_breached, read_regime
+from assets.correlation.regimes import is_breached, read_regime
 from assets.performance.compute import day_number
 from assets.performance.loading import read_series
 from assets.performance.store import days_of
@@ -62,8 +63,8 @@ class CorrelationSummary:
 def run_correlations(connection: Connection, as_of_date: date) -> CorrelationSummary:
     """Replace the room's tables in `intermediate` and add this moment's reading, all of it from what is stored.
 
-    Pairs and readings are of what all portfolios hold, exposures and diversification of those in the run's scope: no
-    row depends on which others are.
+    Pairs and readings are of what all portfolios hold; exposures and diversification of those in the run's scope, each
+    of its own holdings alone: no row depends on which others are, or on what they hold.
     """
     connection.execute("truncate " + ", ".join(f"intermediate.{table}" for table in TABLES))
     instrument_ids, as_of = read_universe(connection, as_of_date)
@@ -74,7 +75,7 @@ def run_correlations(connection: Connection, as_of_date: date) -> CorrelationSum
         summary.assets = len(levels.labels)
         summary.regimes = write_reading(connection, as_of, windows)
         _write(connection, summary, "asset_correlations", _pairs(as_of, levels, windows))
-        _write(connection, summary, "diversification", _diversification(read_weights(connection), levels, windows[-1]))
+        _write(connection, summary, "diversification", _diversification(connection, instrument_ids, as_of_date))
     _write(connection, summary, "factor_exposures", _exposures(connection, as_of_date))
     return summary
 
@@ -113,7 +114,7 @@ def write_reading(connection: Connection, as_of: datetime, windows: list[WindowC
     return {days: regime.regime for days, regime in regimes.items()}
 
 
-def _write(connection: Connection, summary: CorrelationSummary, table: str, rows: Iterator[Row]) -> None:
+def _write(connection: Connection, summary: CorrelationSummary, table: str, rows: Iterable[Row]) -> None:
     summary.rows[table] = copy_rows(connection, f"intermediate.{table}", TABLES[table], rows)
     connection.execute(f"analyze intermediate.{table}".encode())
 
@@ -139,21 +140,17 @@ def _pairs(as_of: datetime, levels: Levels, windows: list[WindowCorrelations]) -
             )
 
 
-def _diversification(
-    weights: Mapping[str, list[tuple[str, float]]], levels: Levels, window: WindowCorrelations
-) -> Iterator[Row]:
-    place = {label: row for row, label in enumerate(levels.labels)}
-    for portfolio_id, held in weights.items():
-        rows = np.array([place.get(asset, -1) for asset, _ in held], dtype=np.int64)
-        ratio: float | None = None
-        code: str | None = MISSING_CORRELATION  # beyond the largest assets
-        if (rows >= 0).all():
-            shares = np.array([weight for _, weight in held])
-            ratio, code = diversification_ratio(shares, window.volatilities[rows], window.matrix[np.ix_(rows, rows)])
-        yield portfolio_id, ratio, None if code is None else f"diversification_ratio:{code}"
+def _diversification(connection: Connection, common: Sequence[str], as_of_date: date) -> list[Row]:
+    weights = read_weights(connection)
+    held = {asset for assets in weights.values() for asset, _ in assets}
+    levels = read_levels(connection, sorted(held.union(common)), as_of_date)
+    return [
+        (row.portfolio_id, row.diversification_ratio, row.undefined_reason)
+        for row in diversified(weights, levels, common)
+    ]
 
 
-def _exposures(connection: Connection, as_of_date: date) -> Iterator[Row]:
+def _exposures(connection: Connection, as_of_date: date) -> list[Row]:
     found: list[Row] = []
     # one whose transactions are all gone has no day
     known = days_of(connection, as_of_date)
@@ -169,4 +166,4 @@ def _exposures(connection: Connection, as_of_date: date) -> Iterator[Row]:
                 tuple(getattr(row, name) for name in TABLES["factor_exposures"])
                 for row in exposures(chunk, levels, factors.instruments, factors.levels)
             ]
-    return iter(found)
+    return found

@@ -279,25 +279,3 @@ def next_try_in(conn: Connection, sources: Sequence[str]) -> float | None:
         [list(sources)],
     ).fetchone()
     return None if row is None or row[0] is None else max(row[0], 0.0)
-
-
-def is_work_waiting(conn: Connection) -> bool:
-    """Whether holdings came that nobody has looked at, or a job is due: what a sensor asks."""
-    row = conn.execute(
-        """
-        select
-            exists (
-                select from registry.backfill_jobs
-                where (status = 'queued' and next_try_at <= clock_timestamp())
-                    or (status = 'running' and leased_until < clock_timestamp()))
-            or exists (
-                select from raw.batches
-                where kind in ('transactions', 'balances')
-                    and batch_id > coalesce((select looked_batch_id from ops.market_state), 0))
-            or exists (
-                select from raw.wallet_balances
-                where raw_amount > 0
-                    and balance_id > coalesce((select looked_balance_id from ops.market_state), 0))
-        """
-    ).fetchone()
-    return bool(row and row[0])

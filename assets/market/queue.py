@@ -25,7 +25,7 @@ from assets.network.errors import Kind
 
 #: Tries of one page at one source before the next source is asked.
 MOST_ATTEMPTS = 5
-#: A lease outlives the longest question (four tries of 20 s within 60 s, sources/asking.py) and its landing.
+#: A lease outlives the longest question (four tries of 20 s within 60 s, sources/patient_hosts.py) and its landing.
 LEASE = timedelta(minutes=5)
 _BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 15.0, 3_600.0
 NO_SOURCE = "no_source"

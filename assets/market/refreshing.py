@@ -18,14 +18,15 @@ from secrets import token_hex
 from assets.market import store
 from assets.market.latest import LatestPrices
 from assets.market.model import MarketSource
-from assets.market.sources.asking import Asking, Patience
 from assets.market.sources.build import RATES, SOURCES, build_sources
 from assets.market.sources.chainlink import Calls
+from assets.market.sources.patient_hosts import Patience, PatientHosts
 from assets.market.store import HOLDINGS_CHANNEL
 from assets.market.tracking import TrackingResult, track
 from assets.market.worker import Worker
 from assets.market.working import Worked
 from assets.network.budget import Deadline, Hosts
+from assets.network.permission import is_allowed
 from assets.warehouse.database import Connection
 
 #: Prices can turn out to be in a currency that needs a price itself, and that one in another.
@@ -94,7 +95,7 @@ def source_names(allowed: Sequence[str] | None, order: Iterable[str]) -> list[st
         import ccxt
 
         others = [name for name in dict.fromkeys(named) if name in ccxt.exchanges]
-    return [name for name in (*SOURCES, *others) if allowed is None or name in allowed]
+    return [name for name in (*SOURCES, *others) if is_allowed(name, allowed)]
 
 
 def bring_up_to_date(
@@ -173,7 +174,7 @@ async def open_sources(
     """The sources that may be asked, each with a budget for its host, closed by `stack`."""
     with conn.transaction():
         order = store.read_price_settings(conn).sources
-    asking = Asking(Hosts(time.monotonic, rates=RATES), time.monotonic, SystemRandom(), patience)
+    asking = PatientHosts(Hosts(time.monotonic, rates=RATES), time.monotonic, SystemRandom(), patience)
     built = build_sources(source_names(access.allowed, order), asking, now, access.endpoints or {}, calls=access.calls)
     for source in built.values():
         await stack.enter_async_context(source)

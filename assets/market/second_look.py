@@ -1,7 +1,7 @@
 """Held prices ask a second source by themselves: which, of whom, and for which days.
 
 Belongs here: the SQL of what is held and not yet compared, and the jobs that follow from it. Must not be here: verdicts
-(acceptance.py), the queue (jobs.py). Latest prices need no job: the next source is asked in the same round (worker.py).
+(acceptance.py), the queue (jobs.py). Latest prices need no job: the next source is asked at once (latest.py).
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,8 @@
 """SQL of what is tracked, of the owner's settings, and of the fetch log.
 
-Belongs here: registry.price_settings, registry.tracked_instruments but for what is needed (needs.py), ops.fetch_log.
-Must not be here: prices (landing.py), the queue (jobs.py), rules (tracking.py).
+Belongs here: registry.price_settings, registry.tracked_instruments but for what is needed (needs.py), ops.fetch_log,
+and whether there is anything to do at all. Must not be here: prices (landing.py), what becomes of a job (jobs.py),
+rules (tracking.py).
 """
 
 from collections.abc import Iterable, Sequence
@@ -51,6 +52,28 @@ def is_ready(conn: Connection) -> bool:
 def is_anything_needed(conn: Connection) -> bool:
     """Whether an active portfolio is there at all."""
     return conn.execute("select from registry.portfolios where is_active limit 1").fetchone() is not None
+
+
+def is_work_waiting(conn: Connection) -> bool:
+    """Whether holdings came that nobody has looked at, or a job is due: what a sensor asks."""
+    row = conn.execute(
+        """
+        select
+            exists (
+                select from registry.backfill_jobs
+                where (status = 'queued' and next_try_at <= clock_timestamp())
+                    or (status = 'running' and leased_until < clock_timestamp()))
+            or exists (
+                select from raw.batches
+                where kind in ('transactions', 'balances')
+                    and batch_id > coalesce((select looked_batch_id from ops.market_state), 0))
+            or exists (
+                select from raw.wallet_balances
+                where raw_amount > 0
+                    and balance_id > coalesce((select looked_balance_id from ops.market_state), 0))
+        """
+    ).fetchone()
+    return bool(row and row[0])
 
 
 #: What a source needs to know of an instrument, from registry.instruments as `custom`.

@@ -13,10 +13,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from assets.accounts.alpaca import position_symbol
-from assets.accounts.asking import AskError, LastAnswer
 from assets.accounts.clients import REQUEST_SECONDS, alpaca_client
 from assets.accounts.model import Credentials, RefusedRecord
 from assets.accounts.reading import amount, identified, listed
+from assets.accounts.retrying import AskError, LastAnswer
 from assets.network.errors import classify
 from assets.orders.model import BrokerWord, Money, Order
 

@@ -108,7 +108,8 @@ def line_chart(
 def bars(rows: Sequence[tuple[str, float, float | None, str]], label: str, *, width: float = 464) -> str:
     """Horizontal bars of shares: (name, share, target share or None, text beside the bar).
 
-    The scale runs from zero to the largest share or target, rounded up; a negative share has its text only.
+    The scale runs from zero to the largest share or target, rounded up; a negative share has its text only. The text is
+    the bar's, so it stands at the bar's end, behind the target's mark only where that would cross it.
     """
     if not rows:
         return empty(label, "nothing is held", width=width)
@@ -127,7 +128,8 @@ def bars(rows: Sequence[tuple[str, float, float | None, str]], label: str, *, wi
         end = length
         if target is not None:
             x = name_width + target * scale
-            end = max(length, target * scale)
+            if length < target * scale < length + text_width:
+                end = target * scale
             shapes.append(f'<path class="target" d="M{x:.1f},{top - 3:.1f}v22"/>')
         shapes.append(f'<text x="{name_width + end + 7:.1f}" y="{top + 13:.1f}">{escape(text)}</text>')
     return _svg(Frame(width, height, (0, 1), (0, 1)), label, shapes)

@@ -1,7 +1,7 @@
 """What the report says of a portfolio's risk, read from the published marts only.
 
-Belongs here: queries on portfolio_risk and stress_tests and the shape of their answer. Must not be here: any other
-schema, arithmetic on money, HTML.
+Belongs here: queries on portfolio_risk, stress_tests and allocation_risk, and the shape of their answer. Must not be
+here: any other schema, arithmetic on money, HTML.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ class Risk:
         var_99: at 99 %.
         worst_name: the scenario that costs most, in words; None: no scenario costs anything.
         worst: (loss, share of the net value).
+        limits: the owner's limits, as (verdict, explanation).
     """
 
     var_95: tuple[Decimal | None, float | None]
@@ -27,6 +28,7 @@ class Risk:
     worst_name: str | None
     worst: tuple[Decimal | None, float | None]
     reason: str
+    limits: tuple[tuple[str, str], ...]
 
 
 def read_risk(conn: Connection, portfolio_id: str) -> Risk | None:
@@ -48,6 +50,9 @@ def read_risk(conn: Connection, portfolio_id: str) -> Risk | None:
     ).fetchone()
     name, loss, loss_share = worst or (None, None, None)
     code = (measured[0.99][2] or "").removeprefix(f"{ALL}:")
-    return Risk(
-        measured[0.95][:2], measured[0.99][:2], name, (loss, loss_share), MEANINGS.get(code, "see docs/metrics.md")
-    )
+    limits = conn.execute(
+        "select verdict, explanation from marts.allocation_risk where portfolio_id = %s and is_own_limit order by rule",
+        [portfolio_id],
+    ).fetchall()
+    meaning = MEANINGS.get(code, "see docs/metrics.md")
+    return Risk(measured[0.95][:2], measured[0.99][:2], name, (loss, loss_share), meaning, tuple(limits))

@@ -18,6 +18,7 @@ from assets.publication.report_risk_reading import Risk
 MINUS = "\N{MINUS SIGN}"
 _MOST_ROWS = 12
 _TAGS = {"info": "note", "warn": "warn"}
+_VERDICTS = {"pass": "ok", "warn": "warn", "fail": "error"}
 _MOST_BARS = 12
 _MOST_PARTITIONS = 6
 
@@ -28,7 +29,7 @@ _SOURCES = (
     ("Weights and targets", "marts.portfolio_allocation", "dimension asset"),
     ("Value by day", "marts.portfolio_daily", "invested: the running sum of inflows less outflows"),
     ("Frontier, chosen point", "marts.efficient_frontier", "and marts.optimization_runs"),
-    ("Risk", "marts.portfolio_risk", "historical, of one day; the largest loss of marts.stress_tests"),
+    ("Risk", "marts.portfolio_risk", "historical, of one day; worst of marts.stress_tests; limits in allocation_risk"),
     (
         "Suggested trades",
         "marts.rebalancing_suggestions",
@@ -255,7 +256,12 @@ def _risk(risk: Risk | None, base: str) -> str:
         f" ({_or_dash(percent(share), risk.reason)})</b></li>"
         for label, (value, share) in figures
     )
-    return f'<h3>Risk of what is held now</h3><ul class="facts">{facts}</ul>'
+    limits = "".join(
+        f'<p><span class="tag {_VERDICTS[verdict]}">{verdict}</span> {escape(explanation)}</p>'
+        for verdict, explanation in risk.limits
+    )
+    kept = f"<h3>Limits of the owner</h3>{limits}" if limits else ""
+    return f'<h3>Risk of what is held now</h3><ul class="facts">{facts}</ul>{kept}'
 
 
 def _suggestions(suggestions: Sequence[Suggestion]) -> str:
@@ -272,7 +278,8 @@ def _suggestions(suggestions: Sequence[Suggestion]) -> str:
     )
     return (
         "<h3>Trades that lead to the targets</h3><table><thead><tr><th></th><th>Instrument</th>"
-        '<th class="n">Units</th><th class="n">USD</th><th class="n">Cost</th><th class="n">Won a year</th><th>Why</th>'
+        '<th class="n">Units</th><th class="n">Value, USD</th><th class="n">Cost, USD</th>'
+        '<th class="n">Gain a year, USD</th><th>Why</th>'
         f"</tr></thead><tbody>{rows}</tbody></table>"
     )
 

@@ -91,7 +91,7 @@ def land_inputs(context: dg.AssetExecutionContext, config: RunWindow) -> Iterato
                 *(keys.raw(table) for table in keys.WALLET_TABLES),
                 *(keys.market(schema, table) for schema, table in keys.MARKET_TABLES),
             ],
-            group_name=keys.INPUTS,
+            group_name=keys.MARKET,  # behind the sources' prices, so that no group of the graph runs backwards
             description="All that this run knows, from files and live sources, and whether any of it is new.",
             kinds={"python", "postgres"},
             skippable=True,

@@ -15,6 +15,11 @@ AT_MOST = (
 )  # fmt: skip
 #: Rules whose danger is too little of it.
 AT_LEAST = ("buying_power", "effective_positions", "diversification_ratio")
+#: Shares of a whole, which cannot pass 1: a limit in percent would never be reached.
+SHARES = (
+    "concentration_hhi", "largest_position", "largest_chain", "largest_protocol", "stablecoin_share", "stale_share",
+    "current_drawdown",
+)  # fmt: skip
 
 
 def read_limits(reader: YamlReader, node: Node | None) -> tuple[Limit, ...]:
@@ -25,8 +30,9 @@ def read_limits(reader: YamlReader, node: Node | None) -> tuple[Limit, ...]:
     for item in reader.sequence(node, "limits", "add e.g. {metric: var_95_1d, fail: 0.05}, or leave limits out"):
         fields = reader.mapping(item, "a limit", ("metric", "warn", "fail"), ("metric",))
         metric = reader.choice(fields.get("metric"), "metric", (*AT_MOST, *AT_LEAST))
-        warn = reader.decimal(fields.get("warn"), "warn", "-1000", "1000")
-        fail = reader.decimal(fields.get("fail"), "fail", "-1000", "1000")
+        low, high = ("0", "1") if metric in SHARES else ("-1000", "1000")
+        warn = reader.decimal(fields.get("warn"), "warn", low, high)
+        fail = reader.decimal(fields.get("fail"), "fail", low, high)
         if not {"warn", "fail"} & fields.keys():
             reader.problem(item, "the key warn or fail in a limit", "add at least one of them")
         if metric is None:

@@ -7,6 +7,7 @@ Belongs here: the keys of the file and what must hold between them. Must not be 
 import re
 
 from assets.registry.identifiers import fiat_code, instrument_id
+from assets.registry.instruments_csv import ASSET_CLASSES
 from assets.registry.model import Scenario, Shock
 from assets.registry.problems import Problem
 from assets.registry.yaml_reader import Fields, Node, YamlReader
@@ -82,6 +83,8 @@ def _target(reader: YamlReader, node: Node, fields: Fields, by: str) -> str | No
         return reader.checked(fields[key], "instrument", instrument_id)
     if by == "currency":
         return reader.checked(fields[key], "a currency", _currency)
+    if by == "asset_class":  # the only groups that are known beforehand
+        return reader.choice(fields[key], "group", ASSET_CLASSES)
     return reader.text(fields[key], "group")
 
 

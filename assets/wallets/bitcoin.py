@@ -24,7 +24,7 @@ from assets.network.http import Request
 from assets.registry.addresses import bitcoin_address
 from assets.registry.identifiers import Refusal
 from assets.registry.other_chains import OtherChain
-from assets.wallets.asking import Asking, cell_of, failed_cells, head_trouble, report
+from assets.wallets.chain_read import ChainRead, cell_of, failed_cells, head_trouble, report
 from assets.wallets.model import Asset, Block, Cell, ChainReport, ChainRequest, Status
 from assets.wallets.model import Kind as AssetKind
 
@@ -75,7 +75,7 @@ async def read_chain(
     """
     loop = asyncio.get_running_loop()
     started_at, asked_at = loop.time(), now()
-    asking = Asking(network, deadline)
+    asking = ChainRead(network, deadline)
     addresses = list(dict.fromkeys(wallet for wallet, asset in request.cells if _refusal(wallet, asset) is None))
     left, best, failure = list(endpoints), None, Failure.of(Kind.PERMANENT, "no endpoint was given")
     while left:
@@ -105,7 +105,7 @@ async def read_chain(
 
 
 async def _read_at(
-    asking: Asking,
+    asking: ChainRead,
     endpoint: Endpoint,
     tip: str,
     addresses: Sequence[str],
@@ -138,7 +138,7 @@ async def _read_at(
 
 
 async def _head(
-    asking: Asking, endpoint: Endpoint, tip: str, request: ChainRequest, chain: OtherChain
+    asking: ChainRead, endpoint: Endpoint, tip: str, request: ChainRequest, chain: OtherChain
 ) -> tuple[Block, bool] | Failure:
     """The tip's block, and whether the block expected is no longer below it; a server of another chain is refused."""
 
@@ -170,7 +170,7 @@ async def _head(
     return standing if isinstance(standing, Failure) else (block.value, standing.value != expected.hash)
 
 
-async def _balance(asking: Asking, endpoint: Endpoint, address: str) -> int | Failure:
+async def _balance(asking: ChainRead, endpoint: Endpoint, address: str) -> int | Failure:
     """Confirmed satoshi of an address; one that was never used has zero, and Esplora says so."""
 
     def balance_of(value: object) -> int:

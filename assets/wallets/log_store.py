@@ -34,12 +34,21 @@ left join ops.wallet_logs as logs on wallets.chain_id = logs.chain and wallets.w
 where wallets.is_active and wallets.chain_id = %s
 order by 1
 """
+# Before the end of each wallet's logs: one whose logs end long ago must not have all blocks since looked at again.
 _KEPT = """
-select block_number, block_hash from raw.wallet_transfers where chain = %(chain)s and block_number >= %(first)s
-    and not is_gone
-union
-select block_number, block_hash from raw.wallet_fees where chain = %(chain)s and block_number >= %(first)s
-    and not is_gone
+with ends as (
+    select until - %(back)s as first, case when until < max(until) over () then until end as last
+    from unnest(%(ends)s::bigint[]) as until
+)
+select rows.block_number, rows.block_hash
+from ends
+cross join lateral (
+    select block_number, block_hash from raw.wallet_transfers where chain = %(chain)s and not is_gone
+        and block_number >= ends.first and (block_number <= ends.last or ends.last is null)
+    union
+    select block_number, block_hash from raw.wallet_fees where chain = %(chain)s and not is_gone
+        and block_number >= ends.first and (block_number <= ends.last or ends.last is null)
+) as rows
 """
 _STEPS = """
 insert into ops.wallet_logs as logs (chain, wallet, first_block, read_until, block_hash, failure)
@@ -56,8 +65,8 @@ def log_requests(conn: Connection, reports: Sequence[ChainReport]) -> list[LogRe
         known = [row for row in conn.execute(_WALLETS, [chain]) if row[1] is not None]
         if known:
             ends = {(until, digest) for _, until, digest in known if digest is not None}
-            first = min(until for _, until, _ in known) - REORGANISATION_BLOCKS
-            kept = ends.union(conn.execute(_KEPT, {"chain": chain, "first": first}).fetchall())
+            asked = {"chain": chain, "ends": sorted({until for _, until, _ in known}), "back": REORGANISATION_BLOCKS}
+            kept = ends.union(conn.execute(_KEPT, asked).fetchall())
             requests.append(LogRequest(chain, block, {wallet: until for wallet, until, _ in known}, sorted(kept)))
     return requests
 

@@ -24,7 +24,7 @@ from assets.network.hedging import Network
 from assets.registry.addresses import solana_address
 from assets.registry.identifiers import Refusal
 from assets.registry.other_chains import OtherChain
-from assets.wallets.asking import Asking, cell_of, failed_cells, report
+from assets.wallets.chain_read import ChainRead, cell_of, failed_cells, report
 from assets.wallets.model import Asset, Cell, ChainReport, ChainRequest, Kind, Status, TokenFacts
 from assets.wallets.solana_accounts import TOKEN_PROGRAMS, Mint
 from assets.wallets.solana_nodes import ACCOUNTS_PER_CALL, At, Nodes
@@ -86,7 +86,7 @@ async def read_chain(
         max_head_age_seconds: how old the newest finalised slot may be; None: 60 s.
     """
     started_at, asked_at = asyncio.get_running_loop().time(), now()
-    asking = Asking(network, deadline)
+    asking = ChainRead(network, deadline)
     nodes = Nodes(asking, chain, endpoints)
     pin = await nodes.pin(0 if request.expected is None else request.expected.number, now, max_head_age_seconds)
     if isinstance(pin, Failure):

@@ -16,7 +16,7 @@ from assets.network.errors import Failure, Kind, classify
 from assets.network.http import Request
 from assets.registry.addresses import solana_address
 from assets.registry.other_chains import OtherChain
-from assets.wallets.asking import Asking, Told, head_trouble
+from assets.wallets.chain_read import ChainRead, Told, head_trouble
 from assets.wallets.model import Block
 from assets.wallets.solana_accounts import ACCOUNT_BYTES, Mint, TokenAccount, read_mint, read_token_account
 
@@ -40,12 +40,12 @@ class Nodes:
     """The servers of one read; an answer counts only of one whose first block is the chain's.
 
     Args:
-        asking: the questions of the read.
+        asking: the read that the questions belong to.
         chain: Solana.
         endpoints: in the order of preference.
     """
 
-    def __init__(self, asking: Asking, chain: OtherChain, endpoints: Sequence[Endpoint]) -> None:
+    def __init__(self, asking: ChainRead, chain: OtherChain, endpoints: Sequence[Endpoint]) -> None:
         self._asking, self._chain, self._endpoints = asking, chain, list(endpoints)
         self._troubles: dict[str, Failure | None] = {}
 
@@ -142,7 +142,7 @@ class Nodes:
             if told.endpoint in self._endpoints:
                 self._endpoints.remove(told.endpoint)
 
-    async def _trouble(self, asking: Asking, endpoint: Endpoint) -> Failure | None:
+    async def _trouble(self, asking: ChainRead, endpoint: Endpoint) -> Failure | None:
         """Why a server may not be believed; asked once a read."""
         if endpoint.label not in self._troubles:
 
@@ -154,7 +154,7 @@ class Nodes:
             self._troubles[endpoint.label] = told if isinstance(told, Failure) else None
         return self._troubles[endpoint.label]
 
-    async def _block_at(self, asking: Asking, endpoints: Sequence[Endpoint], slot: int) -> Block | Failure:
+    async def _block_at(self, asking: ChainRead, endpoints: Sequence[Endpoint], slot: int) -> Block | Failure:
         options = {
             "commitment": _FINALIZED,
             "encoding": "json",

@@ -67,6 +67,29 @@ def test_many_policies_take_several_runs_and_end_up_the_same(
     assert rows(warehouse, ALL) == at_once
 
 
+def test_a_backtest_does_not_hang_on_the_others_of_the_run(
+    warehouse: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "HISTORY_DAYS", 60)
+    add_portfolio(warehouse, "p", {}, **POLICY)
+    assert made(warehouse) == 1
+    alone = rows(warehouse, ALL)
+    # its history is read over 90 days more than those that are walked
+    add_portfolio(warehouse, "q", {}, **{**POLICY, "lookback_days": 90})
+    assert made(warehouse) == 1
+    assert [row for row in rows(warehouse, ALL) if row[0] == "p"] == alone
+
+
+def test_an_earlier_day_does_not_show_what_a_later_one_left(
+    warehouse: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_portfolio(warehouse, "p", {}, **POLICY)
+    assert made(warehouse) == 1
+    monkeypatch.setattr(store, "MOST_PER_RUN", 0)
+    assert made(warehouse, later_days=-1) == 0
+    assert rows(warehouse, ALL) == []
+
+
 def test_what_is_held_now_and_too_little_history_are_said(warehouse: Connection) -> None:
     add_portfolio(warehouse, "held", {}, **{**POLICY, "universe": ["held"]})
     add_portfolio(warehouse, "short", {}, **{**POLICY, "lookback_days": 730})

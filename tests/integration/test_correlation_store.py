@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assets.correlation import loading
+from assets.correlation import diversification, loading
 from assets.correlation.store import run_correlations
 from assets.correlation.watching import watch
 from assets.warehouse.database import Connection, connect, copy_rows
@@ -46,6 +46,7 @@ READING = """
     select window_days, average_correlation, first_eigenvalue_share, diversification_ratio
     from ops.correlation_readings where as_of > '2024-07-01' order by window_days
 """
+BRIDGED = "eip155:10/erc20:0xusdc"  # of no category of its own
 COIN, FORM, SPLIT, EURO, INDEX = "crypto:BTC", "eip155:1/erc20:0xwbtc", "equity:SPLIT", "equity:EUR", "index:SPX"
 
 
@@ -55,7 +56,7 @@ def warehouse(database_url: str) -> Iterator[Connection]:
         connection.execute(BUILT)
         for name, settings in {
             COIN: {}, FORM: {"canonical": COIN, "pricing": COIN}, SPLIT: {}, EURO: {}, INDEX: {},
-            "crypto:USDC": {"category": "stablecoin"}, "fiat:USD": {"asset_class": "fiat"},
+            "crypto:USDC": {"category": "stablecoin"}, BRIDGED: {"canonical": "crypto:USDC"}, "fiat:USD": {"asset_class": "fiat"},
             "crypto:SPAM": {"trust": "spam"}, "custom:art": {},
         }.items():  # fmt: skip
             connection.execute(
@@ -152,7 +153,7 @@ def everything(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
 
 def test_pairs_are_of_all_that_anybody_holds_whatever_the_scope(warehouse: Connection) -> None:
     add_portfolio(warehouse, "a", {COIN: 0.25, FORM: 0.25, SPLIT: 0.5})
-    add_portfolio(warehouse, "b", {EURO: 0.6, "crypto:USDC": 0.2, "fiat:USD": 0.1, "crypto:SPAM": 0.1})
+    add_portfolio(warehouse, "b", {EURO: 0.6, "crypto:USDC": 0.1, BRIDGED: 0.1, "fiat:USD": 0.1, "crypto:SPAM": 0.1})
     enter(warehouse, "a")
     run_correlations(warehouse, AS_OF)
     alone = everything(warehouse)
@@ -196,6 +197,19 @@ def test_exposures_take_the_first_listed_instrument_with_prices(warehouse: Conne
     ]
 
 
+def test_a_ratio_does_not_hang_on_what_others_hold(warehouse: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_portfolio(warehouse, "a", {COIN: 0.5, SPLIT: 0.25, BRIDGED: 0.25})
+    enter(warehouse, "a")
+    run_correlations(warehouse, AS_OF)
+    alone = everything(warehouse)["ratio"]
+    assert alone[0][1] is not None
+    add_portfolio(warehouse, "b", {COIN: 50.0, EURO: 50.0})
+    monkeypatch.setattr(loading, "MOST_ASSETS", 2)
+    run_correlations(warehouse, AS_OF)
+    assert rows(warehouse, "select distinct instrument_b from intermediate.asset_correlations") == [(EURO,)]
+    assert everything(warehouse)["ratio"] == alone
+
+
 def test_readings_stay_and_a_change_is_one_from_the_reading_before(warehouse: Connection) -> None:
     add_portfolio(warehouse, "a", {COIN: 0.5, SPLIT: 0.5})
     enter(warehouse, "a")
@@ -214,13 +228,14 @@ def test_readings_stay_and_a_change_is_one_from_the_reading_before(warehouse: Co
     assert found == [(False,), (True,)]
 
 
-def test_what_is_not_among_the_largest_or_has_no_price_leaves_no_number(
+def test_too_many_assets_and_one_without_a_price_leave_no_number(
     warehouse: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_portfolio(warehouse, "a", {COIN: 0.5, SPLIT: 0.5})
     add_portfolio(warehouse, "b", {COIN: 50.0, "custom:art": 1.0})
     enter(warehouse, "a", "b")
-    monkeypatch.setattr(loading, "MOST_ASSETS", 1)
+    for module in (loading, diversification):
+        monkeypatch.setattr(module, "MOST_ASSETS", 1)
     run_correlations(warehouse, AS_OF)
     assert rows(warehouse, "select count(*) from intermediate.asset_correlations") == [(0,)]
     reason = "diversification_ratio:missing_correlation"
@@ -286,20 +301,39 @@ def test_newest_prices_make_a_reading_between_two_runs(warehouse: Connection) ->
     assert len(watched) == 3
 
 
-def test_the_gate_warns_of_the_newest_reading_alone(warehouse: Connection) -> None:
+def test_the_gate_warns_when_assets_begin_to_move_as_one(warehouse: Connection) -> None:
     (gate,) = CORRELATION_GATES
     warehouse.execute(
         "create table build.correlation_regimes as select as_of, window_days, assets, average_correlation, regime,"
         " breached from ops.correlation_readings"
     )
-    insert = "insert into build.correlation_regimes values (%s, 30, 7, 0.8123, 'crisis', %s)"
-    warehouse.execute(insert, [NEWEST - timedelta(hours=1), True])
-    warehouse.execute(insert, [NEWEST, False])
-    assert [result.passed for result in evaluate(warehouse, gate)] == [True]
-    warehouse.execute(insert, [NEWEST + timedelta(hours=1), True])
-    (result,) = evaluate(warehouse, gate)
-    assert result.first_offenders == ("30 days: average correlation 0.81 of 7 assets, crisis",)
-    assert not result.holds_run
+
+    def told(hours: int, *, is_breached: bool) -> list[str]:
+        warehouse.execute(
+            "insert into build.correlation_regimes values (%s, 30, 7, 0.8123, 'crisis', %s)",
+            [NEWEST + timedelta(hours=hours), is_breached],
+        )
+        return [text for result in evaluate(warehouse, gate) for text in result.first_offenders]
+
+    def publish(number: int, hours: int) -> None:
+        moment = NEWEST + timedelta(hours=hours)
+        warehouse.execute(
+            "insert into ops.runs (run_id, as_of, cutoff_at, as_of_date, is_as_of_given) values (%s, %s, %s, %s, false)",
+            [str(number), moment, moment, moment],
+        )
+        warehouse.execute(
+            "insert into ops.publications values (%s, %s, %s, 'f', 1, 0, 1, 0, 1, 't')", [number, str(number), moment]
+        )
+
+    warning = ["30 days: average correlation 0.81 of 7 assets, crisis"]
+    assert told(0, is_breached=True) == warning  # nothing was ever published
+    publish(1, 0)
+    assert told(1, is_breached=True) == []
+    assert told(2, is_breached=False) == []
+    publish(2, 2)
+    assert told(3, is_breached=True) == warning
+    assert told(4, is_breached=True) == warning  # a reading between two runs has told nobody
+    assert not any(result.holds_run for result in evaluate(warehouse, gate))
 
 
 def test_nothing_held_is_no_reading(warehouse: Connection) -> None:

@@ -13,10 +13,9 @@ from decimal import Decimal
 import pytest
 
 from assets.market import landing, needs
-from assets.market.jobs import is_work_waiting
 from assets.market.model import Bar, Price, Resolution
 from assets.market.refreshing import bring_up_to_date
-from assets.market.store import HOLDINGS_CHANNEL
+from assets.market.store import HOLDINGS_CHANNEL, is_work_waiting
 from assets.market.tracking import LOOKBACK, PAUSE_AFTER, track
 from assets.warehouse.database import Connection, connect, pipeline_lock
 from orchestration.settings import find_project_root

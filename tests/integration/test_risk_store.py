@@ -193,6 +193,25 @@ def test_what_a_portfolio_gets_does_not_hang_on_the_others(warehouse: Connection
     }  # fmt: skip
 
 
+def test_nothing_held_is_no_row(warehouse: Connection) -> None:
+    warehouse.execute("truncate build.portfolio_assets, intermediate.int_instrument_returns, intermediate.int_fx_daily")
+    summary = run_risk(warehouse, AS_OF)
+    assert (summary.portfolios, set(summary.rows.values())) == (0, {0})
+
+
+def test_a_base_currency_without_rates_leaves_no_number(warehouse: Connection) -> None:
+    warehouse.execute("truncate intermediate.int_fx_daily")
+    warehouse.execute("delete from intermediate.int_instrument_returns where base_currency = 'fiat:EUR'")
+    run_risk(warehouse, AS_OF)
+    for table in ("portfolio_risk", "risk_contributions"):
+        column = {"portfolio_risk": "var_base", "risk_contributions": "component_var_base"}[table]
+        reasons = found(
+            warehouse,
+            f"select distinct {column}, undefined_reason from intermediate.{table} where portfolio_id = 'euros'",
+        )
+        assert reasons == [(None, "all:excluded_share")]
+
+
 def test_a_held_portfolio_is_left_alone(warehouse: Connection) -> None:
     warehouse.execute("insert into ops.held_portfolios (portfolio_id, check_name, reason) values ('euros', 'c', 'r')")
     assert run_risk(warehouse, AS_OF).portfolios == 3

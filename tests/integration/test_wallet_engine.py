@@ -266,17 +266,17 @@ def test_trouble_of_servers_is_no_verdict_on_a_token(
 def test_hang_on_all_ends_within_the_budget(node: EvmNode, proxy: FaultProxy) -> None:
     started = time.monotonic()
     report = read(SMALL, proxy.route(node.url, "hang"), proxy.route(node.url, "hang"), chain_seconds=0.7)
-    assert time.monotonic() - started < 1.7
+    assert time.monotonic() - started < 5  # a busy machine is slow, and what hangs does so for ever
     assert (report.block, report.endpoint) == (None, None)
     assert report.failure is not None
     assert report.failure.startswith("timeout: ")
     assert {cell.status for cell in report.cells} == {Status.FAILED}
     # a dead chain takes no more when there was much to be read
-    large = ChainRequest(SLUG, [(f"0x{number:040x}", NATIVE) for number in range(10_000)])
-    assert engine.chain_budget(large, 0.7) == 0.7 + 19 * 0.5
+    large = ChainRequest(SLUG, [(f"0x{number:040x}", NATIVE) for number in range(20_000)])
+    assert engine.chain_budget(large, 0.7) == 0.7 + 39 * 0.5
     started = time.monotonic()
     assert read(large, proxy.route(node.url, "hang"), chain_seconds=0.7).failure is not None
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 8  # and not the 20 s of its budget
 
 
 def test_no_endpoint_is_said(node: EvmNode) -> None:

@@ -15,6 +15,7 @@ from assets.wallets import engine
 from assets.wallets.known_state import read_known
 from assets.wallets.log_reader import LogReport, read_logs
 from assets.wallets.log_store import land_logs, log_requests
+from assets.wallets.model import Block, ChainReport
 from assets.wallets.planning import plan
 from assets.wallets.store import land, write_known_instruments
 from assets.wallets.wallet_ledger import write_ledger
@@ -47,11 +48,11 @@ class Reading:
         return logs[0] if logs else None
 
     def rows(self) -> list[tuple[str, str, Any]]:
-        """Transactions that count because of logs, gas left out."""
+        """Transactions that count because of logs, gas left out; blocks of one second have no order in time."""
         return self.conn.execute(
             "select account_id, type, trim_scale(quantity) from raw.transactions as rows"
             " inner join ops.input_files as files using (batch_id) inner join raw.batches using (batch_id)"
-            " where source = 'chains' and type <> 'FEE' order by executed_at, external_id, type desc"
+            " where source = 'chains' and type <> 'FEE' order by quantity, account_id"
         ).fetchall()
 
     def until(self) -> set[tuple[int, str | None]]:
@@ -104,13 +105,13 @@ def test_the_owners_word_counts_up_to_its_last_row(reading: Reading, node: EvmNo
     send(node, FOUND, STRANGER, ALICE, 10**18)
     reading.read()
     # the other token is a place of its own: logs have told of it from its first unit on
-    assert reading.rows() == [("nano", "DEPOSIT", 3), ("nano", "DEPOSIT", 1)]
+    assert reading.rows() == [("nano", "DEPOSIT", 1), ("nano", "DEPOSIT", 3)]
     now = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     own = f"p,nano,{now},DEPOSIT,eip155:1/erc20:{USDC},3,,,,,,,,"
     reading.read(None, own)
     assert reading.rows() == [("nano", "DEPOSIT", 1)]
     reading.read()
-    assert reading.rows() == [("nano", "DEPOSIT", 3), ("nano", "DEPOSIT", 1)]
+    assert reading.rows() == [("nano", "DEPOSIT", 1), ("nano", "DEPOSIT", 3)]
 
 
 def test_a_server_without_logs_costs_the_logs_alone(reading: Reading, node: EvmNode) -> None:
@@ -139,3 +140,29 @@ def test_a_server_without_logs_costs_the_logs_alone(reading: Reading, node: EvmN
     assert reading.conn.execute(held, [f"eip155:1/erc20:{JUNK}"]).fetchall() == [(5,)]
     assert reading.conn.execute("select count(*) from ops.wallet_unread").fetchone() == (0,)
     assert reading.rows() == []  # nobody trusts it
+
+
+def test_only_blocks_at_the_ends_of_logs_are_looked_at_again(database_url: str) -> None:
+    """A wallet that came back after a year has none of the blocks of that year looked at once more."""
+    now = datetime.now(UTC)
+    with connect(database_url) as conn:
+        conn.execute("insert into registry.users values ('u')")
+        conn.execute("insert into registry.portfolios (id, user_id, name, base_currency) values ('p', 'u', 'p', 'USD')")
+        for wallet, until in ((ALICE, 1_000), (BOB, 100_000)):
+            conn.execute(
+                "insert into registry.portfolio_wallets (user_id, portfolio_id, account_id, wallet_address, chain_id)"
+                " values ('u', 'p', %s, %s, 'ethereum')", [wallet, wallet],
+            )  # fmt: skip
+            conn.execute(
+                "insert into ops.wallet_logs (chain, wallet, first_block, read_until, block_hash)"
+                " values ('ethereum', %s, 1, %s, %s)", [wallet, until, f"0x{until}"],
+            )  # fmt: skip
+        for block in (700, 900, 50_000, 99_900, 100_010):
+            conn.execute(
+                "insert into raw.wallet_fees (chain, block_number, block_hash, transaction_hash, executed_at, reason,"
+                " range_first, range_last, run_id) values ('ethereum', %s, %s, '0x', %s, 'untold', 1, 2, 'r')",
+                [block, f"0x{block}", now],
+            )
+        report = ChainReport("ethereum", Block(100_020, "0x", now), None, (), now, 0.0, (), ())
+        [request] = log_requests(conn, [report])
+    assert [number for number, _ in request.kept] == [900, 1_000, 99_900, 100_000, 100_010]

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -9,9 +10,9 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
-from dagster._core.launcher.base import LaunchRunContext
+from dagster._core.launcher.base import LaunchRunContext, WorkerStatus
 
-from orchestration.warm_runs import PROCESS_TAG
+from orchestration.instance import PROCESS_TAG, process_of, process_tag
 
 
 @dg.op
@@ -71,7 +72,7 @@ def test_a_run_begins_with_everything_imported(instance: DagsterInstance) -> Non
     run_id = launch(instance, quick)
     ended = wait_for(instance, run_id, DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE)
     assert ended.status is DagsterRunStatus.SUCCESS, [e.message for e in instance.all_logs(run_id)]
-    assert int(ended.tags[PROCESS_TAG]) != os.getpid()
+    assert process_of(ended.tags[PROCESS_TAG]) not in (None, os.getpid())
     assert not instance.run_launcher.terminate(run_id)
 
 
@@ -82,7 +83,22 @@ def test_a_person_ends_a_run_and_a_killed_one_has_failed(instance: DagsterInstan
     assert instance.run_launcher.terminate(ended)
     run = instance.get_run_by_id(killed)
     assert run is not None
-    os.kill(int(run.tags[PROCESS_TAG]), signal.SIGKILL)
+    process_id = process_of(run.tags[PROCESS_TAG])
+    assert process_id is not None
+    os.kill(process_id, signal.SIGKILL)
     wait_for(instance, ended, DagsterRunStatus.CANCELED)
     # without this the next run would wait for it for ever
     wait_for(instance, killed, DagsterRunStatus.FAILURE)
+
+
+def test_a_run_that_went_down_with_its_daemon_is_not_waited_for(instance: DagsterInstance) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+
+    def health(tag: str) -> WorkerStatus:
+        run = instance.create_run_for_job(quick, tags={PROCESS_TAG: tag})
+        return instance.run_launcher.check_run_worker_health(run).status
+
+    assert health(process_tag(ended.pid)) is WorkerStatus.NOT_FOUND
+    assert health(process_tag(os.getpid())) is WorkerStatus.RUNNING
+    assert health("elsewhere:1") is WorkerStatus.RUNNING

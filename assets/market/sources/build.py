@@ -9,12 +9,12 @@ from datetime import datetime
 from pathlib import Path
 
 from assets.market.model import MarketSource
-from assets.market.sources.asking import Asking
 from assets.market.sources.ccxt_source import CcxtSource
 from assets.market.sources.chainlink import Calls, ChainlinkSource
 from assets.market.sources.coingecko import CoinGeckoSource
 from assets.market.sources.defillama import DefiLlamaSource
 from assets.market.sources.ecb import EcbSource
+from assets.market.sources.patient_hosts import PatientHosts
 from assets.market.sources.yahoo import YahooSource
 from assets.network.budget import Rate
 
@@ -37,7 +37,7 @@ RATES: Mapping[str, Rate] = {
 
 def build_sources(
     names: Iterable[str],
-    asking: Asking,
+    asking: PatientHosts,
     now: Callable[[], datetime],
     endpoints: Mapping[str, str],
     *,

@@ -30,8 +30,8 @@ from assets.market.model import (
     utc,
 )
 from assets.market.sources.answers import counted, decimal_of, joined_parts
-from assets.market.sources.asking import Asking, Cost
 from assets.market.sources.endpoints import redirected
+from assets.market.sources.patient_hosts import Cost, PatientHosts
 from assets.market.symbols import ccxt_symbol
 from assets.network.errors import Failure, Kind, MalformedResponseError, classify
 from assets.network.http import read_json
@@ -80,7 +80,7 @@ class CcxtSource:
     def __init__(
         self,
         exchange: str,
-        asking: Asking,
+        asking: PatientHosts,
         now: Callable[[], datetime],
         endpoint: str | None = None,
         limits: Limits | None = None,

@@ -28,7 +28,7 @@ from assets.market.model import (
     utc,
 )
 from assets.market.sources.answers import counted, joined_parts
-from assets.market.sources.asking import Asking, Cost
+from assets.market.sources.patient_hosts import Cost, PatientHosts
 from assets.market.sources.points import bars_of_points
 from assets.market.sources.service import Service, number, read_exact
 from assets.market.symbols import coingecko_symbol
@@ -45,7 +45,7 @@ class CoinGeckoSource(Service):
     name = "coingecko"
     asset_classes = frozenset({"crypto", "token"})
 
-    def __init__(self, asking: Asking, now: Callable[[], datetime], endpoint: str | None = None) -> None:
+    def __init__(self, asking: PatientHosts, now: Callable[[], datetime], endpoint: str | None = None) -> None:
         super().__init__(self.name, "https://api.coingecko.com/api/v3", asking, endpoint)
         self._now = now
 

@@ -29,7 +29,7 @@ from assets.market.model import (
     utc,
 )
 from assets.market.sources.answers import counted, joined_parts
-from assets.market.sources.asking import Asking, Cost
+from assets.market.sources.patient_hosts import Cost, PatientHosts
 from assets.market.sources.points import bars_of_points
 from assets.market.sources.service import Service, number, read_exact
 from assets.market.symbols import defillama_symbol
@@ -47,7 +47,7 @@ class DefiLlamaSource(Service):
     name = "defillama"
     asset_classes = frozenset({"crypto", "token"})
 
-    def __init__(self, asking: Asking, now: Callable[[], datetime], endpoint: str | None = None) -> None:
+    def __init__(self, asking: PatientHosts, now: Callable[[], datetime], endpoint: str | None = None) -> None:
         super().__init__(self.name, "https://coins.llama.fi", asking, endpoint)
         self._now = now
 

@@ -30,7 +30,7 @@ from assets.market.model import (
     failed,
 )
 from assets.market.sources.answers import counted
-from assets.market.sources.asking import Asking, Cost
+from assets.market.sources.patient_hosts import Cost, PatientHosts
 from assets.market.sources.service import Service
 from assets.market.symbols import ecb_symbol
 from assets.network.errors import Failure, Kind, MalformedResponseError
@@ -58,7 +58,7 @@ class EcbSource(Service):
 
     def __init__(
         self,
-        asking: Asking,
+        asking: PatientHosts,
         now: Callable[[], datetime],
         endpoint: str | None = None,
         file: Path | None = None,

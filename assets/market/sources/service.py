@@ -8,8 +8,8 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Self, TypeVar
 
-from assets.market.sources.asking import Asking, Cost
 from assets.market.sources.endpoints import redirected
+from assets.market.sources.patient_hosts import Cost, PatientHosts
 from assets.network.endpoints import endpoints_of
 from assets.network.errors import Failure, Kind, MalformedResponseError, classify
 from assets.network.http import Http, Request, read_json
@@ -27,7 +27,7 @@ class Service:
         endpoint: HOLDFAST_ENDPOINT_<NAME>.
     """
 
-    def __init__(self, name: str, base_url: str, asking: Asking, endpoint: str | None = None) -> None:
+    def __init__(self, name: str, base_url: str, asking: PatientHosts, endpoint: str | None = None) -> None:
         self._name, self._asking = name, asking
         (self._endpoint,) = endpoints_of([redirected(base_url, endpoint)])
         self._http: Http | None = None

@@ -33,7 +33,7 @@ from assets.market.model import (
     failed,
 )
 from assets.market.sources.answers import decimal_of, joined_parts
-from assets.market.sources.asking import Asking, Cost
+from assets.market.sources.patient_hosts import Cost, PatientHosts
 from assets.market.sources.yahoo_answers import History, dividends_of, exact, history_of, session_end
 from assets.market.sources.yahoo_calendar import pay_dates
 from assets.market.symbols import yahoo_symbol
@@ -67,7 +67,7 @@ class YahooSource:
     name = "yahoo"
     asset_classes = frozenset({"equity", "etf", "fiat", "commodity", "index", "rate", "bond", "crypto"})
 
-    def __init__(self, asking: Asking, now: Callable[[], datetime], endpoint: str | None = None) -> None:
+    def __init__(self, asking: PatientHosts, now: Callable[[], datetime], endpoint: str | None = None) -> None:
         self._asking, self._now, self._endpoint = asking, now, endpoint
         self._threads: ThreadPoolExecutor | None = None
         self._session: Any = None

@@ -19,8 +19,8 @@ import yfinance
 import yfinance.cache
 from yfinance._http import new_session
 
-from assets.market.sources.asking import Cost
 from assets.market.sources.endpoints import redirected
+from assets.market.sources.patient_hosts import Cost
 from assets.network.errors import Failure, MalformedResponseError, classify
 from assets.network.http import read_json
 

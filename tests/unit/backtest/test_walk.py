@@ -86,10 +86,37 @@ def test_a_decision_is_traded_the_day_after_it() -> None:
     assert (walked.index == 1.0).all()
 
 
+def test_a_share_beside_a_coin_is_not_bought_at_the_close_that_decided() -> None:
+    """Decided on Friday, nothing of the share is to be had before Monday; one that has gone does not hold up the rest."""
+    friday = date(2022, 1, 7)
+    days = np.datetime64(friday, "D") + np.arange(20)
+    coin, share = np.ones(20), np.full(20, np.nan)
+    share[[0, 3, 4, 5]] = [10.0, 20.0, 20.0, 20.0]
+    histories = [PriceSeries("coin", days, coin, coin), PriceSeries("share", days, share, share)]
+    market = calendar(histories, friday + timedelta(days=19))
+    both = {"coin": 0.5, "share": 0.5}
+    for decided, traded in ((0, 3), (3, 4), (6, 13)):
+        walked = walk([Decision(friday + timedelta(days=decided), tuple(both), both, "optimal", None)], market, 0.0)
+        assert walked is not None
+        assert walked.days[0] == days[traded]
+        assert (walked.index == 1.0).all()
+    alone = walk([Decision(friday, ("coin",), {"coin": 1.0}, "optimal", None)], market, 0.0)
+    assert alone is not None
+    assert alone.days[0] == days[1]
+    sold = Decision(friday + timedelta(days=3), ("coin",), {"coin": 1.0}, "optimal", None)
+    first = Decision(friday - timedelta(days=1), ("share",), {"share": 1.0}, "optimal", None)
+    for day, traded in ((friday, [1.0, 2.0]), (sold.day, [1.0, 2.0])):
+        walked = walk([first, replace(sold, day=day)], market, 0.0)
+        assert walked is not None
+        assert walked.traded.tolist() == traded
+        assert walked.index[-1] == 2.0  # sold at Monday's close or later, twice Friday's
+    assert walk([Decision(friday + timedelta(days=17), tuple(both), both, "optimal", None)], market, 0.0) is None
+
+
 def test_costs_and_turnover_by_hand() -> None:
     """Half and half; A doubles, so 2/3 to 1/3; back to halves trades 1/6 of each, 1/3 in all."""
     days = np.datetime64(FIRST, "D") + np.arange(5)
-    market = Calendar(("A", "B"), days, np.array([[1.0, 1, 2, 2, 4], [1.0, 1, 1, 1, 1]]))
+    market = Calendar(("A", "B"), days, np.array([[1.0, 1, 2, 2, 4], [1.0, 1, 1, 1, 1]]), np.ones((2, 5), bool))
     halves = {"A": 0.5, "B": 0.5}
     decisions = [Decision(FIRST + timedelta(days=n), ("A", "B"), halves, "optimal", None) for n in (0, 2)]
     walked = walk(decisions, market, 0.03)
@@ -109,7 +136,7 @@ def test_costs_and_turnover_by_hand() -> None:
 
 def test_a_decision_without_weights_leaves_what_is_held() -> None:
     days = np.datetime64(FIRST, "D") + np.arange(5)
-    market = Calendar(("A",), days, np.array([[1.0, 1, 2, 3, 4]]))
+    market = Calendar(("A",), days, np.array([[1.0, 1, 2, 3, 4]]), np.ones((1, 5), bool))
     held = Decision(FIRST, ("A",), {"A": 1.0}, "optimal", None)
     failed = Decision(FIRST + timedelta(days=2), ("A",), None, "failed", "why")
     walked = walk([held, failed], market, 0.01)

@@ -318,6 +318,7 @@ def test_limits_are_read() -> None:
         ),
         ("- {metric: buying_power, warn: 0.1, fail: 0.2}", "expected warn not below fail in a limit of buying_power"),
         ("- {metric: leverage, fail: 2}\n- {metric: leverage, warn: 2}", "one limit for each metric"),
+        ("- {metric: largest_position, fail: 30}", "fail: a decimal from 0 to 1; fractions, not percent"),
         ("- {metric: leverage, fail: x}", "fail: a decimal from -1000 to 1000"),
     ],
 )

@@ -46,6 +46,7 @@ def test_every_key_is_read() -> None:
         ("{id: Mine, shocks: [{by: chain, group: base, change: 0}]}", "1 to 64 of a-z"),
         ("{id: a, shocks: []}", "at least one entry in shocks; add a shock"),
         ("{id: a}", "the key shocks in a scenario"),
+        ("{id: a, shocks: [{by: asset_class, group: cryptos, change: 0}]}", "did you mean crypto?"),
         ("{id: a, shocks: [{by: sector, group: it, change: 0}]}", "by: one of instrument, asset_class"),
         (
             "{id: a, shocks: [{by: chain, group: base, change: -30}]}",

@@ -85,7 +85,8 @@ stress as (
 
 drawdowns as (
 
-    select portfolio_id, -drawdown as drawdown
+    -- the other sign would make -0 of 0
+    select portfolio_id, abs(drawdown) as drawdown
     from {{ ref('portfolio_daily') }}
     where valuation_date = {{ run_as_of_date() }}
 
@@ -110,7 +111,7 @@ metrics as (
     select
         assets.portfolio_id, 'largest_position', max(assets.weight),
         coalesce(max(policies.max_weight), 0.50), 0.90,
-        'share of the largest position; the limit is the policy''s max_weight where there is one'
+        'share of the largest position; limited by the owner, else by the policy''s max_weight'
     from assets left join policies on assets.portfolio_id = policies.portfolio_id
     where not assets.is_cash
     group by assets.portfolio_id

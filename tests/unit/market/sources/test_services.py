@@ -16,7 +16,7 @@ from assets.market.sources.endpoints import redirected
 from assets.network.errors import Failure, Kind, MalformedResponseError
 from tests.provider_server import Fault, ecb_csv, price, provider_server
 
-from .support import NOW, Time, asking, now
+from .support import NOW, Time, asking, now, run_past_hangs
 
 DAY = timedelta(days=1)
 USD, BTC = Instrument("fiat:USD"), Instrument("crypto:BTC")
@@ -39,7 +39,7 @@ def _run(server, name, work, time=None, **patience):
         async with KINDS[name](asking(time, **patience), now, server.url) as source:
             return await work(source)
 
-    return asyncio.run(inner())
+    return run_past_hangs(inner(), server)
 
 
 def _week(name, server, instrument=None, time=None, **patience):
@@ -175,7 +175,7 @@ def test_latest_prices_and_those_that_are_not_there(server):
 def test_a_fault_is_named_and_cured_or_told(server, name, fault, kind, is_cured, pause):
     server.script(PATHS[name], fault)
     time = Time()
-    made = _week(name, server, time=time, timeout_seconds=1.0 if fault == "hang" else 20.0)
+    made = _week(name, server, time=time)
     report = made.report
     assert report.failure.kind is kind
     assert report.outcome is (Outcome.COMPLETE if is_cured else Outcome.FAILED)

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from assets.market.sources.asking import Asking, Cost, Patience
+from assets.market.sources.patient_hosts import Cost, Patience, PatientHosts
 from assets.network.budget import Hosts, Rate
 from assets.network.errors import Failure, Kind
 
@@ -14,7 +14,7 @@ from .support import Time
 
 def _ask(answers, time=None, patience=None, rates=None):
     time = time or Time()
-    asking = Asking(Hosts(time, 1_000, 1_000, rates=rates), time, Random(7), patience, time.sleep)
+    asking = PatientHosts(Hosts(time, 1_000, 1_000, rates=rates), time, Random(7), patience, time.sleep)
     cost, left = Cost(), list(answers)
 
     async def send(timeout_seconds: float):
@@ -66,7 +66,7 @@ def test_a_host_that_failed_three_times_is_left_alone():
 
 def test_one_bucket_for_all_who_ask_a_host():
     time = Time()
-    asking = Asking(Hosts(time, rates={"kraken": Rate(1.0, 2)}), time, Random(1), None, time.sleep)
+    asking = PatientHosts(Hosts(time, rates={"kraken": Rate(1.0, 2)}), time, Random(1), None, time.sleep)
     started = []
 
     async def work():
@@ -90,4 +90,4 @@ def test_a_defect_is_raised():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(Asking(Hosts(time), time, Random(1), None, time.sleep).ask("x", send, Cost()))
+        asyncio.run(PatientHosts(Hosts(time), time, Random(1), None, time.sleep).ask("x", send, Cost()))

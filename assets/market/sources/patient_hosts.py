@@ -49,7 +49,7 @@ class Patience:
     deadline_seconds: float = DEFAULT_DEADLINE_SECONDS
 
 
-class Asking:
+class PatientHosts:
     """Asks hosts for a whole run.
 
     Args:

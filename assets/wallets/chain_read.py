@@ -32,8 +32,8 @@ class Told(Generic[T]):
 
 
 @dataclass(slots=True)
-class Asking:
-    """The questions of one read; `tries` are those of all of them, in the order they ended."""
+class ChainRead:
+    """One read of a chain; `tries` are those of all its questions, in the order they ended."""
 
     network: Network
     deadline: Deadline
@@ -49,11 +49,11 @@ class Asking:
             return answer.failure or Failure.of(Kind.TIMEOUT)
         return Told(answer.value, answer.endpoint)  # type: ignore[arg-type]
 
-    def within(self, seconds: float) -> "Asking":
+    def within(self, seconds: float) -> "ChainRead":
         """The same read with less time, never more than it has; tries are kept together."""
         # the event loop's clock is the network's (hedging.py)
         limit = min(seconds, self.deadline.remaining())
-        return Asking(self.network, Deadline(asyncio.get_running_loop().time, limit), self.tries)
+        return ChainRead(self.network, Deadline(asyncio.get_running_loop().time, limit), self.tries)
 
 
 def head_trouble(
@@ -89,7 +89,7 @@ def cell_of(wallet: str, asset: Asset, amount: int) -> Cell:
 
 def report(
     request: ChainRequest,
-    asking: Asking,
+    asking: ChainRead,
     asked_at: datetime,
     started_at: float,
     block: Block | None,

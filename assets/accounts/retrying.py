@@ -1,4 +1,4 @@
-"""Asking one provider again and again: tries, pauses, the deadline, and every fault as a classified `Failure`.
+"""The way to one provider: asked again and again, with pauses, a deadline, and every fault as a classified `Failure`.
 
 Belongs here: the retry loop and the count of requests. Must not be here: which client is asked (clients), what for.
 """
@@ -42,7 +42,7 @@ class LastAnswer:
     headers: dict[str, str] | None = None
 
 
-class Asking:
+class Retrying:
     """The way to one provider for one reading.
 
     Args:
