@@ -39,7 +39,7 @@ class _Asked:
 
 
 class SharedCovariances:
-    """Gives the covariance of some instruments; what portfolios have in common is made when it is first asked for.
+    """Gives the covariance of some instruments; what portfolios have in common is made once enough of them ask.
 
     `histories` are of at least `LOOKBACK_DAYS`, in base currency; they may grow.
     """
