@@ -10,7 +10,7 @@ import numpy as np
 
 from assets.allocation.estimates import Exclusion
 from assets.allocation.frontier import Frontier
-from assets.allocation.model import AllocationPolicy
+from assets.allocation.model import AllocationPolicy, FloatArray
 from assets.allocation.optimiser import Outcome
 from assets.rebalancing.model import Holding
 
@@ -76,7 +76,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of one portfolio; `sharpe_interval` names how the interval of its Sharpe ratio was made."""
+    """What came of one portfolio.
+
+    `sharpe_interval` names how the interval of its Sharpe ratio was made; `weight_interval` (n, 2) bounds the weights.
+    """
 
     outcome: Outcome
     frontier: Frontier | None = None
@@ -84,3 +87,4 @@ class Answer:
     inputs: InputsUsed | None = None
     check: Check | None = None
     sharpe_interval: str = ANALYTIC
+    weight_interval: FloatArray | None = None

@@ -24,11 +24,12 @@ from assets.allocation.model import AllocationError, AllocationPolicy, Estimatio
 from assets.allocation.optimiser import Figures, Outcome, optimise
 from assets.allocation.population.bootstrap import sharpe_deviations
 from assets.allocation.population.optimum import OBJECTIVES
+from assets.allocation.weight_intervals import weight_interval
 
 #: what the compiled solvers read of a policy; anything else that is set takes the portfolio to PyPortfolioOpt
 COMPILED_FIELDS = frozenset({
     "objective", "universe", "target", "min_weight", "max_weight", "min_assets", "lookback_days", "expected_returns",
-    "covariance", "group_limits", "rebalance_band", "confidence", "views",
+    "covariance", "group_limits", "rebalance_band", "confidence", "views", "weight_intervals",
 })  # fmt: skip
 _OTHERS = tuple((item.name, item.default) for item in fields(AllocationPolicy) if item.name not in COMPILED_FIELDS)
 COMPILED_OBJECTIVES = frozenset({*OBJECTIVES, "hrp"})
@@ -103,7 +104,8 @@ def _answers(shared: Estimated, attributes: Attributes, sample: frozenset[str]) 
     for place, job in enumerate(shared.jobs):
         if job.portfolio_id not in answers:
             answers[job.portfolio_id] = _alone(shared, place, attributes)
-    return answers | _with_intervals(shared, answers)
+    answers |= _with_intervals(shared, answers)
+    return answers | _with_weight_intervals(shared, answers, attributes)
 
 
 def _with_intervals(shared: Estimated, answers: Mapping[str, Answer]) -> dict[str, Answer]:
@@ -138,6 +140,28 @@ def _with_intervals(shared: Estimated, answers: Mapping[str, Answer]) -> dict[st
             changed[job.portfolio_id] = replace(
                 one, outcome=replace(one.outcome, figures=wider), sharpe_interval=BLOCK_BOOTSTRAP
             )
+    return changed
+
+
+def _with_weight_intervals(
+    shared: Estimated, answers: Mapping[str, Answer], attributes: Attributes
+) -> dict[str, Answer]:
+    """The answers of policies that ask how far their weights are known, where the compiled solver knows all of them."""
+    changed = {}
+    for place, job in enumerate(shared.jobs):
+        one = answers[job.portfolio_id]
+        is_asked = job.policy.weight_intervals and job.policy.objective in OBJECTIVES and is_compiled(job.policy)
+        if not is_asked or one.outcome.status != "optimal" or one.inputs is None:
+            continue
+        universe = shared.universes[place]
+        interval = weight_interval(
+            job.policy,
+            shared.panel.part(universe, shared.own(place)),
+            make_constraints(job.policy, universe.labels, attributes),
+            job.risk_free_rate,
+            f"{one.inputs.version}:{job.portfolio_id}",
+        )
+        changed[job.portfolio_id] = replace(one, weight_interval=interval)
     return changed
 
 

@@ -56,7 +56,7 @@ def read_tasks(connection: Connection, as_of_date: date, only: str | None = None
              where targets.portfolio_id = portfolios.id),
             policies.min_holding, policies.max_assets, policies.max_turnover, policies.cost_spread,
             policies.cost_impact, policies.selection,
-            portfolios.user_id
+            portfolios.user_id, policies.weight_intervals
         from registry.portfolios
         left join registry.policies on policies.portfolio_id = portfolios.id
         where portfolios.is_active
@@ -96,6 +96,7 @@ def _task(row: Sequence[Any], rate: float | None) -> PortfolioTask:
             cost_spread=row[21],
             cost_impact=row[22],
             selection=row[23],
+            weight_intervals=row[25],
         )
     fixed = float(row[3]) if rate is None and row[3] and _NUMBER.fullmatch(row[3]) else rate
     targets = {} if policy is not None else {name: float(weight) for name, weight in (row[17] or {}).items()}

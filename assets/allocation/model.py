@@ -88,6 +88,7 @@ class AllocationPolicy:
     cost_spread: float | None = None
     cost_impact: float | None = None
     selection: str = "exact"
+    weight_intervals: bool = False
 
     @property
     def holding(self) -> float:

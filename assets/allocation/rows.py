@@ -37,6 +37,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "optimization_checks": ("portfolio_id", "objective", "value", "reference", "shortfall", "is_agreed"),
     "target_weights": (
         "run_id", "portfolio_id", "instrument_id", "weight", "previous_weight", "lower", "upper", "is_binding",
+        "weight_low", "weight_high",
     ),
     "efficient_frontier": ("run_id", "portfolio_id", "point", "expected_return", "volatility", "sharpe_ratio"),
     "rebalancing_suggestions": (
@@ -95,6 +96,8 @@ def notes(job: Job, answer: Answer) -> list[str]:
         said.append("covariance was not positive semidefinite: negative eigenvalues set to 0")
     if inputs is not None and inputs.condition_number > ILL_CONDITIONED:
         said.append(f"covariance is all but singular (condition {inputs.condition_number:.1e})")
+    if job.policy.weight_intervals and answer.weight_interval is None and answer.outcome.weights is not None:
+        said.append("weights without an interval: too few days, a fallback, or limits beyond the compiled solver's")
     if answer.frontier is not None and answer.frontier.note is not None:
         said.append(answer.frontier.note)
     return said
@@ -144,6 +147,11 @@ def weight_frame(answered: Answered, run_id: str) -> "polars.DataFrame":
         if answer.outcome.weights is not None and answer.outcome.constraints is not None
     ]
     labels = [label for _, _, limits in found for label in limits.labels]
+    intervals = _joined([
+        np.full((len(answer.outcome.weights), 2), np.nan) if answer.weight_interval is None else answer.weight_interval
+        for _, answer in answered
+        if answer.outcome.weights is not None and answer.outcome.constraints is not None
+    ]).reshape(-1, 2)  # fmt: skip
     previous = [(job.previous or {}).get(label) for job, _, limits in found for label in limits.labels]
     return polars.DataFrame(
         {
@@ -154,6 +162,8 @@ def weight_frame(answered: Answered, run_id: str) -> "polars.DataFrame":
             "lower": _joined([limits.lower for _, _, limits in found]),
             "upper": _joined([limits.upper for _, _, limits in found]),
             "is_binding": _joined([binding(weights, limits) for _, weights, limits in found]).astype(bool),
+            "weight_low": polars.Series(intervals[:, 0], dtype=polars.Float64, nan_to_null=True),
+            "weight_high": polars.Series(intervals[:, 1], dtype=polars.Float64, nan_to_null=True),
         }
     )
 

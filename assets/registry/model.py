@@ -63,6 +63,7 @@ class Policy:
     cost_spread: Decimal | None = None
     cost_impact: Decimal | None = None
     selection: str = "exact"
+    weight_intervals: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from assets.registry.yaml_reader import Fields, Node, YamlReader
 _HOLDS_ALL = ("hrp", "herc", "risk_parity")
 # Their objective speaks of returns, so that a cost can be taken off.
 _WITH_RETURNS = ("max_sharpe", "efficient_risk", "efficient_return", "black_litterman")
+# Solved in microseconds, so that they can be solved again for resampled days.
+_WITH_INTERVALS = ("min_volatility", "max_sharpe", "efficient_risk", "efficient_return")
 _NO_ANNEALING = (*_HOLDS_ALL, "cvar", "cdar")
 
 
@@ -84,6 +86,9 @@ def _suited(reader: YamlReader, fields: Fields, policy: Policy) -> None:
     if "trading_costs" in fields and objective not in _WITH_RETURNS:
         expected = f"trading_costs with an objective of: {', '.join(_WITH_RETURNS)}"
         reader.problem(fields["trading_costs"], expected, "use max_turnover, or another objective", objective)
+    if policy.weight_intervals and objective not in _WITH_INTERVALS:
+        expected = f"weight_intervals with an objective of: {', '.join(_WITH_INTERVALS)}"
+        reader.problem(fields["weight_intervals"], expected, "leave weight_intervals out", objective)
     if policy.selection == "exact":
         return
     if objective in _NO_ANNEALING:

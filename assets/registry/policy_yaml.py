@@ -22,7 +22,7 @@ _NEEDS_TARGET = {"efficient_risk": "the volatility per year", "efficient_return"
 _KEYS = (
     "objective", "universe", "target", "confidence", "views", "min_weight", "max_weight", "min_assets",
     "lookback_days", "expected_returns", "covariance", "group_limits", "rebalance_band", "min_holding", "max_assets",
-    "max_turnover", "trading_costs", "selection",
+    "max_turnover", "trading_costs", "selection", "weight_intervals",
 )  # fmt: skip
 _DIMENSIONS = ("asset_class", "chain", "protocol", "category")
 
@@ -61,6 +61,7 @@ def read_policy(reader: YamlReader, node: Node) -> Policy | None:
         cost_spread=spread,
         cost_impact=impact,
         selection=reader.choice(fields.get("selection"), "selection", ("exact", "annealing")) or "exact",
+        weight_intervals=reader.boolean(fields.get("weight_intervals"), "weight_intervals") or False,
     )
     require_feasible(reader, node, fields, policy)
     return policy if objective else None

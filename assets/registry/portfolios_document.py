@@ -87,6 +87,8 @@ def _policy(row: _Row) -> _Row:
     policy |= {key: _number(row[key]) for key in _POLICY_NUMBERS if row[key] is not None}
     policy |= {key: str(row[key]) for key in ("min_assets", "lookback_days")}
     policy |= {key: row[key] for key in ("expected_returns", "covariance", "selection")}
+    if row["weight_intervals"]:
+        policy["weight_intervals"] = True
     if row["max_assets"] is not None:
         policy["max_assets"] = str(row["max_assets"])
     costs = {"spread": row["cost_spread"], "impact": row["cost_impact"]}

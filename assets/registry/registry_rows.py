@@ -25,7 +25,7 @@ _WALLET_KEY = ("user_id", "portfolio_id", "wallet_address", "chain_id")
 _POLICY = (
     "portfolio_id", "objective", "universe", "target", "confidence", "views", "min_weight", "max_weight", "min_assets",
     "lookback_days", "expected_returns", "covariance", "group_limits", "rebalance_band", "min_holding", "max_assets",
-    "max_turnover", "cost_spread", "cost_impact", "selection",
+    "max_turnover", "cost_spread", "cost_impact", "selection", "weight_intervals",
 )  # fmt: skip
 _LIMIT = ("portfolio_id", "metric", "warn", "fail")
 _SCENARIO = ("scenario_id", "name", "shocks")
@@ -153,6 +153,7 @@ def _policy_row(portfolio_id: str, policy: Policy) -> Sequence[Any]:
         _ratio(policy.cost_spread),
         _ratio(policy.cost_impact),
         policy.selection,
+        policy.weight_intervals,
     )
 
 

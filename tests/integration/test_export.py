@@ -28,6 +28,7 @@ def household(folder: Path) -> Path:
             "objective": "min_volatility", "universe": ["etf:SPY", "crypto:ETH"], "max_weight": "0.7",
             "lookback_days": "30", "group_limits": [{"by": "asset_class", "group": "crypto", "max": "0.6"}],
             "min_holding": "0.02", "max_assets": "2", "max_turnover": "0.3", "selection": "annealing",
+            "weight_intervals": True,
         },
     )  # fmt: skip
     main = portfolio(

@@ -166,6 +166,23 @@ def test_the_choice_of_holdings_is_published_with_its_gap(warehouse: Connection)
     assert sum(weight > 1e-6 for weight in weights(warehouse, "p").values()) <= 2
 
 
+def test_weights_have_intervals_where_the_policy_asks(warehouse: Connection) -> None:
+    add_portfolio(warehouse, "p", HELD, **policy("min_volatility", weight_intervals=True))
+    add_portfolio(warehouse, "q", HELD, **policy("min_volatility"))
+    # a limit that the compiled solver does not know: the reason is said
+    add_portfolio(warehouse, "r", HELD, **policy("min_volatility", weight_intervals=True, max_turnover=1.0))
+    summary = run_optimisation(warehouse, AS_OF, "run-1")
+    found = rows(
+        warehouse,
+        "select portfolio_id, bool_and(weight_low <= weight_high and weight_low >= 0 and weight_high <= 1),"
+        " count(weight_low), bool_or(weight between weight_low and weight_high)"
+        " from intermediate.target_weights group by 1 order by 1",
+    )
+    assert found == [("p", True, 3, True), ("q", None, 0, None), ("r", None, 0, None)]
+    assert "weights without an interval" in summary.notes["r"]
+    assert "interval" not in summary.notes.get("q", "") + summary.notes.get("p", "")
+
+
 def test_trading_costs_know_the_volumes_that_are_stored(warehouse: Connection) -> None:
     # a ten-thousandth of a BTC a day: its impact keeps it; that of the others is unknown and left out
     row = warehouse.execute(

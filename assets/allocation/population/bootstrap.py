@@ -84,6 +84,14 @@ def block_length(days: int) -> int:
     return length if length**3 >= days else length + 1
 
 
+def resampled_days(seed: str, days: int) -> Integers:
+    """(resamples, days) the days of each resample, in the order they were drawn."""
+    length = block_length(days)
+    starts = _starts(seed, days, -(-days // length))
+    drawn = (starts[:, :, None] + np.arange(length)).reshape(len(starts), -1)[:, :days] % days
+    return integers(drawn)
+
+
 def _starts(seed: str, days: int, blocks: int) -> Integers:
     """(resamples, blocks) first days, the same for the same seed."""
     number = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:16], "big")

@@ -29,6 +29,7 @@ POLICIES = {
     "hrp": AllocationPolicy("hrp", covariance="sample"),
     "limited-hrp": AllocationPolicy("hrp", covariance="sample", max_weight=0.3),
     "many": AllocationPolicy("max_sharpe", covariance="sample", min_assets=6),
+    "bounded": AllocationPolicy("min_volatility", covariance="sample", weight_intervals=True),
     "capm": AllocationPolicy("max_sharpe", expected_returns="capm", covariance="sample"),
     "tail": AllocationPolicy("cvar", covariance="sample"),
 }
@@ -62,7 +63,17 @@ def bits(found: Answer) -> tuple[object, ...]:
     weights = None if outcome.weights is None else outcome.weights.tobytes()
     frontier = found.frontier
     points = None if frontier is None else (frontier.numbers.tobytes(), frontier.volatility.tobytes())
-    return outcome.status, outcome.reason, outcome.figures, outcome.kkt_residual, weights, points, found.inputs
+    interval = None if found.weight_interval is None else found.weight_interval.tobytes()
+    return (
+        outcome.status,
+        outcome.reason,
+        outcome.figures,
+        outcome.kkt_residual,
+        weights,
+        interval,
+        points,
+        found.inputs,
+    )
 
 
 def test_an_answer_is_the_same_whoever_else_is_in_the_run(series: dict[str, PriceSeries]) -> None:
@@ -80,7 +91,7 @@ def test_compiled_answers_are_as_good_as_pyportfolioopt_s(series: dict[str, Pric
     jobs = [job(name, policy) for name, policy in POLICIES.items()]
     found = answers(jobs, series, frozenset(POLICIES))
     compiled = {name for name, one in found.items() if str(one.outcome.solver).endswith("compiled")}
-    assert compiled == {"least", "sample", "steep", "oas", "risk", "groups", "hrp"}
+    assert compiled == {"least", "sample", "steep", "oas", "risk", "groups", "hrp", "bounded"}
     assert {name for name, one in found.items() if one.check is not None} == compiled
     for one in jobs:
         aligned = align_returns([series[name] for name in one.candidates], AS_OF, 365)

@@ -49,6 +49,7 @@ portfolios:
       max_turnover: "0.3"
       trading_costs: {{spread: "0.001", impact: "0.5"}}
       selection: exact
+      weight_intervals: true
 """
 
 
@@ -83,6 +84,7 @@ def test_the_contract_s_example_reads_in_full() -> None:
     assert policy is not None
     assert (policy.min_holding, policy.max_assets, policy.max_turnover) == (Decimal("0.02"), 8, Decimal("0.3"))
     assert (policy.cost_spread, policy.cost_impact, policy.selection) == (Decimal("0.001"), Decimal("0.5"), "exact")
+    assert policy.weight_intervals
     assert policy.views == (View("crypto:ETH", "crypto:BTC", Decimal("0.05"), Decimal("0.6")),)
     assert policy.group_limits == (GroupLimit("asset_class", "crypto", Decimal(0), Decimal("0.6")),)
     assert (policy.max_weight, policy.min_assets) == (Decimal("0.5"), 5)
@@ -188,6 +190,7 @@ def wallet(more: str) -> str:
         ("policy: {objective: hrp, trading_costs: {spread: 0.001}}", "7:45", "max_sharpe, efficient_risk"),
         ("policy: {objective: max_sharpe, trading_costs: {impact: 1}}", "7:52", "the key spread"),
         ("policy: {objective: max_sharpe, selection: annealing}", "7:48", "the key max_assets"),
+        ("policy: {objective: cvar, weight_intervals: true}", "7:49", "an objective of: min_volatility"),
         ("policy: {objective: cvar, max_assets: 3, selection: annealing}", "7:57", "selection: exact with cvar"),
         ("policy: {objective: cvar, min_holding: 0.3, max_weight: 0.2}", "7:44", "not above max_weight 0.2"),
         ("policy: {objective: cvar, min_holding: 0.3, min_weight: 0.2}", "7:44", "not both"),

@@ -8,6 +8,8 @@ select
     handed.previous_weight,
     handed.lower,
     handed.upper,
-    handed.is_binding
+    handed.is_binding,
+    handed.weight_low,
+    handed.weight_high
 from {{ source('optimiser', 'target_weights') }} as handed
 inner join {{ ref('int_portfolios') }} as portfolios on handed.portfolio_id = portfolios.portfolio_id
