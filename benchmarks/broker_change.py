@@ -74,7 +74,10 @@ def _processor_seconds(conn: Connection) -> float:
     row = conn.execute(
         "select value from dagster.run_tags where key = 'holdfast/process' order by id desc limit 1"
     ).fetchone()
-    fields = Path(f"/proc/{row[0]}/stat").read_text().rpartition(")")[2].split() if row else []
+    if row is None:
+        return 0.0
+    stat = Path("/proc", row[0].rpartition(":")[2], "stat")  # the tag is machine:process
+    fields = stat.read_text().rpartition(")")[2].split() if stat.exists() else ["0"] * 13
     return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
