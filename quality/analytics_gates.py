@@ -44,7 +44,8 @@ ANALYTICS_GATES: tuple[Gate, ...] = (
         next_step="Report it with the portfolio's transactions: positions, entries and daily values disagree.",
         offenders=f"""
             with summed as (
-                select portfolio_id, period_type, sum(contribution) as contribution, sum(gain_base) as gain_base
+                select portfolio_id, period_type, sum(contribution) as contribution, sum(gain_base) as gain_base,
+                    bool_or(position('contribution:tiny_base' in coalesce(undefined_reason, '')) > 0) as is_tiny
                 from build.portfolio_contribution group by portfolio_id, period_type)
             select measured.portfolio_id, null, measured.period_type || ': contributions '
                    || coalesce(summed.contribution, 0) || ' of TWR ' || coalesce(measured.twr, 0) || ', gains '
@@ -52,6 +53,9 @@ ANALYTICS_GATES: tuple[Gate, ...] = (
             from build.portfolio_performance as measured
             left join summed using (portfolio_id, period_type)
             where (abs(coalesce(summed.contribution, 0) - measured.twr) > 1e-9 * (1 + abs(measured.twr))
+                   -- of less than a cent no instrument has a share
+                   and not coalesce(summed.is_tiny, false)
+                   and position('simple_return:tiny_base' in coalesce(measured.undefined_reason, '')) = 0
                    or abs(coalesce(summed.gain_base, 0) - measured.absolute_gain_base) > {CENT})
               and {IDENTITY_HOLDS}
             order by measured.portfolio_id, measured.period_type""",

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assets.performance import contribution_kernel, reasons
+from assets.performance.amounts import TINY_BASE
 from assets.performance.compiled import kernel
 from assets.performance.holdings import Holdings
 from assets.performance.measures import Booleans, Floats, Integers, Measure, measure
@@ -113,7 +114,7 @@ def contributions(
         present,
     )
     has_return = _has_return(series, starts, ends)[holdings.owner]
-    return _rows(measured, present, has_return), days
+    return _rows(measured, present, has_return, _is_tiny(series, starts, ends)[holdings.owner]), days
 
 
 def _has_return(series: DailySeries, starts: Integers, ends: Integers) -> Booleans:
@@ -123,7 +124,18 @@ def _has_return(series: DailySeries, starts: Integers, ends: Integers) -> Boolea
     return np.asarray(seen[row + ends + 1] > seen[row + starts])
 
 
-def _rows(measured: Floats, present: Integers, has_return: Booleans) -> ContributionRows:
+def _is_tiny(series: DailySeries, starts: Integers, ends: Integers) -> Booleans:
+    """(portfolios, periods) whether start value plus inflows is below a cent: its values are mostly rounding."""
+    row = (series.offsets[:-1] - series.first_day)[:, None]
+    is_first = starts == series.first_day[:, None]
+    start = np.where(is_first, 0.0, series.numbers["value_base"][np.where(is_first, 0, row + starts - 1)])
+    inflows = np.concatenate([[0.0], np.cumsum(np.nan_to_num(series.numbers["inflow_base"]))])
+    # an unknown start is not a small one
+    base = start + inflows[row + ends + 1] - inflows[row + starts]
+    return np.asarray((base > 0.0) & (base < TINY_BASE))
+
+
+def _rows(measured: Floats, present: Integers, has_return: Booleans, is_tiny: Booleans) -> ContributionRows:
     holding, period = np.nonzero(present[:, :, 0])
     values, days_unpriced, days_weighed = (
         measured[holding, period],
@@ -134,7 +146,12 @@ def _rows(measured: Floats, present: Integers, has_return: Booleans) -> Contribu
     is_unknown = (days_unpriced > 0) & (values[:, :5] == 0.0).all(axis=1)
     unpriced = (is_unknown, reasons.MISSING_PRICE)
     found = {name: measure(values[:, k], unpriced) for k, name in enumerate(METRICS)}
-    found["contribution"] = measure(values[:, 0], unpriced, (~has_return[holding, period], reasons.NO_RETURNS))
+    found["contribution"] = measure(
+        values[:, 0],
+        unpriced,
+        (~has_return[holding, period], reasons.NO_RETURNS),
+        (is_tiny[holding, period], reasons.TINY_BASE),
+    )
     found["average_weight"] = measure(
         values[:, 5] / np.maximum(days_weighed, 1), unpriced, (days_weighed == 0, reasons.NO_VALUE)
     )

@@ -77,6 +77,16 @@ def test_a_gain_on_a_day_without_a_return_is_shown_and_left_out() -> None:
     assert value(rows, "contribution", 0) == 0.0
 
 
+def test_of_less_than_a_cent_nobody_has_a_share() -> None:
+    """A wei left over: its value is rounding, and so would be what each instrument gave to its return."""
+    series = series_of([5e-17, 4e-17, 4e-17], [5e-17, 0.0, 0.0], [0.0] * 3)
+    held = holdings(series, reference({"equity:A": [1.0, 0.88, 0.88]}), [("equity:A", 0, None, 5e-17, 5e-17)], [])
+    rows, _ = contributions(series, held, days(0), days(2))
+    assert np.isnan(value(rows, "contribution", 0))
+    assert rows.undefined_reason == ["contribution:tiny_base"]
+    assert value(rows, "end_value_base", 0) > 0
+
+
 def test_without_a_price_nothing_is_known() -> None:
     series = series_of([100.0, 100.0], [100.0, 0.0], [0.0, 0.0])
     shared = reference({"equity:A": [float("nan")] * 2})
