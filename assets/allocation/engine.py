@@ -104,11 +104,11 @@ def _answers(shared: Estimated, attributes: Attributes, sample: frozenset[str]) 
     for place, job in enumerate(shared.jobs):
         if job.portfolio_id not in answers:
             answers[job.portfolio_id] = _alone(shared, place, attributes)
-    answers |= _with_intervals(shared, answers)
+    answers |= _with_sharpe_intervals(shared, answers)
     return answers | _with_weight_intervals(shared, answers, attributes)
 
 
-def _with_intervals(shared: Estimated, answers: Mapping[str, Answer]) -> dict[str, Answer]:
+def _with_sharpe_intervals(shared: Estimated, answers: Mapping[str, Answer]) -> dict[str, Answer]:
     """The answers whose Sharpe ratio has an interval by resampling; the others keep Lo's."""
     found: list[tuple[int, Answer, Figures, FloatArray]] = []
     for place, job in enumerate(shared.jobs):
