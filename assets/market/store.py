@@ -83,6 +83,19 @@ INSTRUMENT = (
 )
 
 
+# what `_tracked` reads
+_TRACKED = f"""select
+            tracked.instrument_id, tracked.resolution, tracked.first_needed_at, tracked.last_held_at,
+            tracked.asked_from, tracked.asked_until, tracked.is_active, {INSTRUMENT}
+        from registry.tracked_instruments as tracked
+        left join registry.instruments as custom on tracked.instrument_id = custom.instrument"""
+_LAST_JOB = """left join lateral (
+            select jobs.status, jobs.error, jobs.error_kind from registry.backfill_jobs as jobs
+            where jobs.instrument_id = tracked.instrument_id and not jobs.is_second_look
+            order by jobs.id desc limit 1
+        ) as last on true"""
+
+
 def read_due(conn: Connection, now: datetime, no_source: str) -> list[Tracked]:
     """Instruments without an open job of whose history something may be missing.
 
@@ -93,16 +106,8 @@ def read_due(conn: Connection, now: datetime, no_source: str) -> list[Tracked]:
     """
     rows = conn.execute(
         f"""
-        select
-            tracked.instrument_id, tracked.resolution, tracked.first_needed_at, tracked.last_held_at,
-            tracked.asked_from, tracked.asked_until, tracked.is_active, {INSTRUMENT}
-        from registry.tracked_instruments as tracked
-        left join registry.instruments as custom on tracked.instrument_id = custom.instrument
-        left join lateral (
-            select jobs.status, jobs.error_kind from registry.backfill_jobs as jobs
-            where jobs.instrument_id = tracked.instrument_id and not jobs.is_second_look
-            order by jobs.id desc limit 1
-        ) as last on true
+        {_TRACKED}
+        {_LAST_JOB}
         where
             not exists (
                 select from registry.backfill_jobs as jobs
@@ -136,11 +141,7 @@ def read_known(conn: Connection) -> list[tuple[Instrument, str | None, str | Non
             case when last.status = 'failed' then last.error end, custom.instrument is not null
         from registry.tracked_instruments as tracked
         full join registry.instruments as custom on tracked.instrument_id = custom.instrument
-        left join lateral (
-            select jobs.status, jobs.error from registry.backfill_jobs as jobs
-            where jobs.instrument_id = tracked.instrument_id and not jobs.is_second_look
-            order by jobs.id desc limit 1
-        ) as last on true
+        {_LAST_JOB}
         """.encode()
     )
     return [(Instrument(*row[:8]), row[8], row[9], row[10], row[11]) for row in rows]
@@ -150,11 +151,7 @@ def read_refreshable(conn: Connection, now: datetime, every: timedelta) -> list[
     """Active instruments whose latest price is due, those that waited longest first."""
     rows = conn.execute(
         f"""
-        select
-            tracked.instrument_id, tracked.resolution, tracked.first_needed_at, tracked.last_held_at,
-            tracked.asked_from, tracked.asked_until, tracked.is_active, {INSTRUMENT}
-        from registry.tracked_instruments as tracked
-        left join registry.instruments as custom on tracked.instrument_id = custom.instrument
+        {_TRACKED}
         where
             tracked.is_active and (tracked.refreshed_at is null or tracked.refreshed_at <= %s)
             -- of what no source has ever known the price is not asked for every quarter of an hour
