@@ -77,8 +77,11 @@ def lay_out(portfolio_ids: Sequence[str], parts: Sequence[PackedDays]) -> DailyS
     first_day, last_day = np.full(count, np.iinfo(np.int64).max), np.full(count, -1, dtype=np.int64)
     for part in parts:
         rows += np.bincount(part.owner, minlength=count)
-        np.minimum.at(first_day, part.owner, part.days["day"])
-        np.maximum.at(last_day, part.owner, part.days["day"])
+        # of each stretch of one owner first: `at` takes a loop's step for each element
+        begins = np.flatnonzero(np.diff(part.owner, prepend=-1))
+        if len(begins):
+            np.minimum.at(first_day, part.owner[begins], np.minimum.reduceat(part.days["day"], begins))
+            np.maximum.at(last_day, part.owner[begins], np.maximum.reduceat(part.days["day"], begins))
     spans = zip(first_day.tolist(), last_day.tolist(), rows.tolist(), strict=True)
     check_days(dict(zip(portfolio_ids, spans, strict=True)), portfolio_ids)
     offsets = np.concatenate([[0], np.cumsum(rows)])

@@ -50,10 +50,11 @@ def publish(conn: psycopg.Connection, run_id: str, specs: Sequence[MartSpec], in
     changed: dict[str, int] = {}
     rows = _rows_before(conn)
     for spec in specs:
-        ensure_month_partitions(conn, spec)
+        tables = ensure_month_partitions(conn, spec)
         closed, opened = _carry_over(conn, spec, publication_id)
         if max(closed, opened) > ANALYSED_ROWS:
-            conn.execute(sql.SQL("analyze {}").format(sql.Identifier("history", spec.name)))
+            names = sql.SQL(", ").join(sql.Identifier("history", table) for table in tables)
+            conn.execute(sql.SQL("analyze {}").format(names))
         changed[spec.name] = max(closed, opened)
         rows[spec.name] = rows.get(spec.name, 0) + opened - closed
     counted = sum(changed[spec.name] for spec in specs if spec.is_counted)

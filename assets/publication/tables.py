@@ -58,22 +58,26 @@ def ensure_marts(conn: psycopg.Connection, specs: Sequence[MartSpec]) -> None:
             _remember(conn, f"marts.{name_of(spec)}", definition)
 
 
-def ensure_month_partitions(conn: psycopg.Connection, spec: MartSpec) -> None:
+def ensure_month_partitions(conn: psycopg.Connection, spec: MartSpec) -> list[str]:
     """Attach the month partitions that the candidate rows of a partitioned mart need.
 
     A partition is made apart and attached: `create table ... partition of` would wait for every open reader.
+
+    Returns:
+        tables of history whose statistics the candidates change: those of their months, for to analyse the mart is to
+        analyse every month it ever had; the mart itself where it is not partitioned or has a new month.
     """
     if spec.partition_by_month is None:
-        return
+        return [spec.name]
     months = conn.execute(
         sql.SQL("select distinct date_trunc('month', {} at time zone 'UTC')::date from build.{} order by 1").format(
             sql.Identifier(spec.partition_by_month), sql.Identifier(spec.name)
         )
     ).fetchall()
-    for (month,) in months:
-        name = f"{spec.name}_{month:%Y_%m}"
-        if has_relation(conn, f"history.{name}"):
-            continue
+    names = {f"{spec.name}_{month:%Y_%m}": month for (month,) in months}
+    missing = [name for name in names if not has_relation(conn, f"history.{name}")]
+    for name in missing:
+        month = names[name]
         parent, child = sql.Identifier("history", spec.name), sql.Identifier("history", name)
         conn.execute(sql.SQL("create table {} (like {} including all)").format(child, parent))
         conn.execute(
@@ -84,6 +88,7 @@ def ensure_month_partitions(conn: psycopg.Connection, spec: MartSpec) -> None:
                 sql.Literal(f"{month.year + month.month // 12}-{month.month % 12 + 1:02d}-01 00:00:00+00"),
             )
         )
+    return list(names) if names and not missing else [spec.name]
 
 
 def _ensure_history(conn: psycopg.Connection, spec: MartSpec) -> None:

@@ -1,4 +1,6 @@
+{{ config(materialized='table', unlogged=true) }}
 -- Transactions that count: current batches only; of one transaction in several files the newer batch wins.
+-- A table: eight queries of a run read it, and each would rank every transaction again.
 with
 
 source as (
