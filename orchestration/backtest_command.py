@@ -59,11 +59,14 @@ def show_backtest(
     if not tasks:
         fail(f"no active portfolio {portfolio} with a policy; `policy` in portfolios.yaml gives it one")
     strategies = backtest(tasks[0], Settings(rebalance, cost, first, last))
-    if strategies[0].figures is None:
-        fail(
-            f"{portfolio} has no back-test: {strategies[0].reason} (docs/metrics.md); try other dates or lookback_days"
-        )
+    measured = strategies[0].figures
+    if measured is None:
+        why = strategies[0].missed or f"{strategies[0].reason} (docs/metrics.md)"
+        fail(f"{portfolio} has no back-test: {why}; try other dates or lookback_days")
     _show(strategies)
+    if measured.period_start > first:
+        why = strategies[0].missed or f"decisions are {rebalance}, and traded at the next prices"
+        print(f"begins on {measured.period_start}, not on {first}: {why}")
     if tasks[0].policy.is_held_universe:
         print("the candidates are what is held today, which the past did not know: name a universe for an honest test")
 

@@ -11,6 +11,8 @@ IDENTITY_HOLDS = """not exists (
     inner join ops.current_run on results.run_id = current_run.run_id
     where results.check_name = 'identity_residual' and not results.passed
       and results.portfolio_id = measured.portfolio_id)"""
+#: The return of a day that begins with less than a cent is in the whole and in no part (docs/metrics.md).
+LACKS_DAYS = "position('coverage:tiny_days' in coalesce(undefined_reason, '')) > 0"
 
 ANALYTICS_GATES: tuple[Gate, ...] = (
     Gate(
@@ -45,7 +47,7 @@ ANALYTICS_GATES: tuple[Gate, ...] = (
         offenders=f"""
             with summed as (
                 select portfolio_id, period_type, sum(contribution) as contribution, sum(gain_base) as gain_base,
-                    bool_or(position('contribution:tiny_base' in coalesce(undefined_reason, '')) > 0) as is_tiny
+                    bool_or({LACKS_DAYS}) as lacks_days
                 from build.portfolio_contribution group by portfolio_id, period_type)
             select measured.portfolio_id, null, measured.period_type || ': contributions '
                    || coalesce(summed.contribution, 0) || ' of TWR ' || coalesce(measured.twr, 0) || ', gains '
@@ -53,9 +55,7 @@ ANALYTICS_GATES: tuple[Gate, ...] = (
             from build.portfolio_performance as measured
             left join summed using (portfolio_id, period_type)
             where (abs(coalesce(summed.contribution, 0) - measured.twr) > 1e-9 * (1 + abs(measured.twr))
-                   -- of less than a cent no instrument has a share
-                   and not coalesce(summed.is_tiny, false)
-                   and position('simple_return:tiny_base' in coalesce(measured.undefined_reason, '')) = 0
+                   and not coalesce(summed.lacks_days, false)
                    or abs(coalesce(summed.gain_base, 0) - measured.absolute_gain_base) > {CENT})
               and {IDENTITY_HOLDS}
             order by measured.portfolio_id, measured.period_type""",
@@ -71,13 +71,14 @@ ANALYTICS_GATES: tuple[Gate, ...] = (
         offenders=f"""
             with summed as (
                 select portfolio_id, period_type, sum(allocation + selection + interaction) as effects,
-                       max(benchmark_return) as benchmark_return
+                       max(benchmark_return) as benchmark_return, bool_or({LACKS_DAYS}) as lacks_days
                 from build.performance_attribution group by portfolio_id, period_type)
             select portfolio_id, null, summed.period_type || ': effects ' || summed.effects || ' of TWR '
                    || measured.twr || ' less benchmark ' || summed.benchmark_return
             from summed inner join build.portfolio_performance as measured using (portfolio_id, period_type)
             where abs(summed.effects - (measured.twr - summed.benchmark_return))
                   > 1e-9 * (1 + abs(measured.twr) + abs(summed.benchmark_return))
+              and not summed.lacks_days
               and {IDENTITY_HOLDS}
             order by portfolio_id, summed.period_type""",
     ),

@@ -250,7 +250,7 @@ def read_quotes(
     ).fetchall()
     quotes: dict[str, Quote] = {}
     for instrument_id, age, limit, price_base, price_usd in rows:
-        problem = f"its price is {age} days old, limit {limit}" if age > limit else None
+        problem = f"its price is {age} days old, the limit is {limit}" if age > limit else None
         quotes[instrument_id] = Quote(_decimal(price_base), _decimal(price_usd), problem)
     return quotes
 

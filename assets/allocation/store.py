@@ -246,6 +246,6 @@ def _suggestions(chunk: _Chunk, shared: _Currency, answered: Answered) -> Iterat
             continue
         for row in rebalance(
             task.portfolio_id, holdings, targets, chunk.quotes, band, chunk.trading, shared.covariances,
-            left_out=left_out, needs_funding=not task.is_cash_implicit,
+            base_currency=shared.base_currency, left_out=left_out, needs_funding=not task.is_cash_implicit,
         ):  # fmt: skip
             yield (task.portfolio_id, *_SUGGESTED(row))

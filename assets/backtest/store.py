@@ -5,16 +5,17 @@ Belongs here: the order of the work, writing. Must not be here: numerics (walk, 
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
 
 from assets.allocation.estimates import BUSINESS_DAYS_PER_YEAR
 from assets.allocation.model import AllocationPolicy
+from assets.backtest.beginning import TOO_LITTLE_HISTORY, missed
 from assets.backtest.figures import DAYS_PER_YEAR, Figures, figures
 from assets.backtest.loading import BacktestTask, read_backtest_tasks, read_fingerprints
-from assets.backtest.walk import SKIPPED, Decision, Walk, calendar, decide, decision_days, equal_weights, walk
+from assets.backtest.walk import Decision, Walk, calendar, decide, decision_days, equal_weights, walk
 from assets.warehouse.database import Connection
 
 #: What a run walks: long enough for a bad year, short enough for a new policy to be seen soon.
@@ -25,7 +26,7 @@ COST = 0.001
 #: 36 optimisations each, some 20 ms apiece: a run takes a few, the rest follow in the next runs.
 MOST_PER_RUN = 10
 POLICY, EQUAL_WEIGHT, BENCHMARK = "policy", "equal_weight", "benchmark"
-TOO_LITTLE_HISTORY, NO_WEIGHTS, NO_PRICE_TO_TRADE = "too_little_history", "no_weights", "no_price_to_trade"
+NO_PRICE_TO_TRADE = "no_price_to_trade"
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,17 @@ class Settings:
 
 @dataclass(frozen=True)
 class Strategy:
-    """One strategy's walk and measures; without a walk `reason` says why."""
+    """One strategy's walk and measures; without a walk `reason` says why.
+
+    `missed` says why days that were asked for decided nothing; empty: none did.
+    """
 
     name: str
     walk: Walk | None = None
     figures: Figures | None = None
     fallbacks: int | None = None
     reason: str | None = None
+    missed: str = ""
 
 
 def backtest(task: BacktestTask, settings: Settings) -> list[Strategy]:
@@ -58,9 +63,10 @@ def backtest(task: BacktestTask, settings: Settings) -> list[Strategy]:
         for day, rate in zip(days, rates, strict=True)
     ]
     begun = next((n for n, item in enumerate(decisions) if item.weights is not None), None)
+    code, why = missed(decisions[:begun], task.series, task.policy.lookback_days)
     if begun is None:
-        is_short = all(item.status == SKIPPED for item in decisions)
-        return [Strategy(POLICY, reason=TOO_LITTLE_HISTORY if is_short else NO_WEIGHTS)]
+        why = why or f"no {settings.rhythm} decision falls between {settings.first} and {settings.last}"
+        return [Strategy(POLICY, reason=code or TOO_LITTLE_HISTORY, missed=why)]
     decisions = decisions[begun:]
     named = [(POLICY, decisions), (EQUAL_WEIGHT, equal_weights(decisions))]
     series = list(task.series)
@@ -79,8 +85,11 @@ def backtest(task: BacktestTask, settings: Settings) -> list[Strategy]:
             found.append(Strategy(name, reason=NO_PRICE_TO_TRADE))
             continue
         measured = figures(walked, task.rate_on(walked.days), periods_per_year)
+        if code:
+            said = filter(None, [measured.undefined_reason, f"period_start:{code}"])
+            measured = replace(measured, undefined_reason=";".join(said))
         fallbacks = sum(item.status != "optimal" for item in chosen) if name == POLICY else None
-        found.append(Strategy(name, walked, measured, fallbacks))
+        found.append(Strategy(name, walked, measured, fallbacks, missed=why))
     return found
 
 

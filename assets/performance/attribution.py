@@ -6,7 +6,8 @@ Belongs here: arrays in, one row per class and period out, with the reason of ea
 Brinson and Fachler (1985) with three effects, each day, on the weights of the morning:
 allocation = (w - W)(B_c - B), selection = W (r_c - B_c), interaction = (w - W)(r_c - B_c), with w, r_c of the class in
 the portfolio, W, B_c in the benchmark and B of the whole benchmark. The benchmark is one instrument, so W is 1 in its
-own class and 0 elsewhere. Days are linked as GRAP (1997), see `attribution_kernel.link_factors`.
+own class and 0 elsewhere. Days are linked as GRAP (1997), see `attribution_kernel.link_factors`. A day that begins with
+less than a cent (dust) has no effects.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import numpy as np
 from assets.performance import attribution_kernel, reasons
 from assets.performance.compiled import kernel
 from assets.performance.contribution import ClassDays
+from assets.performance.dust import Parted, parted
 from assets.performance.holdings import Classes
 from assets.performance.measures import Floats, Integers, Measure, measure
 from assets.performance.series import DailySeries
@@ -79,12 +81,13 @@ def attributions(
     kept = np.flatnonzero(has_benchmark[classes.owner])
     offsets = np.concatenate([[0], np.cumsum(np.where(has_benchmark, classes_of, 0))])
     part, part_days = measured[kept], days_held[kept]
+    with_parts = parted(series, starts, ends)
     attribute = kernel(attribution_kernel.attribute, int(lengths[classes.owner[kept]].sum()) * 2)
     attribute(
         series.offsets,
         series.numbers["value_base"],
         series.numbers["inflow_base"],
-        series.numbers["twr_return"],
+        with_parts.returns,
         benchmark,
         starts - series.first_day[:, None],
         ends - series.first_day[:, None],
@@ -101,20 +104,27 @@ def attributions(
         totals,
         states,
     )
-    return _rows(classes, kept, part, part_days, totals, states)
+    return _rows(classes, kept, part, part_days, totals, states, with_parts)
 
 
 def _rows(
-    classes: Classes, kept: Integers, measured: Floats, days_held: Integers, totals: Floats, states: Integers
+    classes: Classes,
+    kept: Integers,
+    measured: Floats,
+    days_held: Integers,
+    totals: Floats,
+    states: Integers,
+    with_parts: Parted,
 ) -> AttributionRows:
     owner, is_benchmark = classes.owner[kept], classes.is_benchmark[kept]
     is_defined = states[owner] == attribution_kernel.DEFINED
     is_shown = is_benchmark[:, None] | (is_defined & ((days_held > 0) | (np.abs(measured[:, :, 2]) > ROUNDING)))
     row, period = np.nonzero(is_shown)
     state, values = states[owner[row], period], measured[row, period]
+    is_tiny = (with_parts.is_tiny[owner[row], period], reasons.TINY_BASE)
     no_returns = (state == attribution_kernel.NO_RETURNS, reasons.NO_RETURNS)
     no_benchmark = (state == attribution_kernel.MISSING_BENCHMARK, reasons.MISSING_BENCHMARK)
-    undefined = (no_returns, no_benchmark)
+    undefined = (is_tiny, no_returns, no_benchmark)
     not_held = (days_held[row, period] == 0, reasons.NOT_HELD)
     elsewhere = (~is_benchmark[row], reasons.NOT_IN_BENCHMARK)
     found = {
@@ -127,5 +137,7 @@ def _rows(
         "interaction": measure(values[:, 4], *undefined),
     }
     codes = {name: one.code for name, one in found.items()}
-    reason = reasons.join_reasons(codes, np.zeros(len(row), dtype=np.bool_), METRICS)
+    reason = reasons.join_reasons(
+        codes, np.zeros(len(row), dtype=np.bool_), METRICS, with_parts.lacks_days[owner[row], period]
+    )
     return AttributionRows(kept[row], period, found, reason)

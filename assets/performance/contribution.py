@@ -7,7 +7,8 @@ Of a day: contribution = gain / (value at the close before + inflows), the capit
 income + realised gains + change of the unrealised gain - fees - taxes - what was carried in. Over a period each day's
 contribution is multiplied by the index of the portfolio at the close before it, the index of the period's start being 1
 (forward linking: the part of GRAP, 1997, that needs no benchmark): the sum over days and instruments telescopes to the
-linked return. A day without a return contributes nothing; its gain stands in `unlinked_gain_base`.
+linked return. A day without a return, or one that begins with less than a cent (dust), contributes nothing; its gain
+stands in `unlinked_gain_base`.
 """
 
 from dataclasses import dataclass
@@ -15,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from assets.performance import contribution_kernel, reasons
-from assets.performance.amounts import TINY_BASE
 from assets.performance.compiled import kernel
+from assets.performance.dust import Parted, parted
 from assets.performance.holdings import Holdings
-from assets.performance.measures import Booleans, Floats, Integers, Measure, measure
+from assets.performance.measures import Floats, Integers, Measure, measure
 from assets.performance.series import DailySeries
 
 METRICS = (
@@ -82,13 +83,14 @@ def contributions(
     days = ClassDays(class_begin, np.zeros(int(days_of_class.sum())), np.zeros(int(days_of_class.sum())))
     measured = np.zeros((count, periods, len(METRICS)))
     present = np.zeros((count, periods, 3), dtype=np.int64)
+    with_parts = parted(series, starts, ends)
     contribute = kernel(contribution_kernel.contribute, int(lengths[holdings.owner].sum()))
     contribute(
         series.first_day,
         series.offsets,
         series.numbers["value_base"],
         series.numbers["inflow_base"],
-        series.numbers["twr_return"],
+        with_parts.returns,
         starts - series.first_day[:, None],
         ends - series.first_day[:, None],
         holdings.holding_offsets,
@@ -113,29 +115,10 @@ def contributions(
         measured,
         present,
     )
-    has_return = _has_return(series, starts, ends)[holdings.owner]
-    return _rows(measured, present, has_return, _is_tiny(series, starts, ends)[holdings.owner]), days
+    return _rows(measured, present, with_parts, holdings.owner), days
 
 
-def _has_return(series: DailySeries, starts: Integers, ends: Integers) -> Booleans:
-    """(portfolios, periods) whether some day of the period has a return."""
-    seen = np.concatenate([[0], np.cumsum(~np.isnan(series.numbers["twr_return"]))])
-    row = (series.offsets[:-1] - series.first_day)[:, None]
-    return np.asarray(seen[row + ends + 1] > seen[row + starts])
-
-
-def _is_tiny(series: DailySeries, starts: Integers, ends: Integers) -> Booleans:
-    """(portfolios, periods) whether start value plus inflows is below a cent: its values are mostly rounding."""
-    row = (series.offsets[:-1] - series.first_day)[:, None]
-    is_first = starts == series.first_day[:, None]
-    start = np.where(is_first, 0.0, series.numbers["value_base"][np.where(is_first, 0, row + starts - 1)])
-    inflows = np.concatenate([[0.0], np.cumsum(np.nan_to_num(series.numbers["inflow_base"]))])
-    # an unknown start is not a small one
-    base = start + inflows[row + ends + 1] - inflows[row + starts]
-    return np.asarray((base > 0.0) & (base < TINY_BASE))
-
-
-def _rows(measured: Floats, present: Integers, has_return: Booleans, is_tiny: Booleans) -> ContributionRows:
+def _rows(measured: Floats, present: Integers, with_parts: Parted, owner: Integers) -> ContributionRows:
     holding, period = np.nonzero(present[:, :, 0])
     values, days_unpriced, days_weighed = (
         measured[holding, period],
@@ -149,12 +132,14 @@ def _rows(measured: Floats, present: Integers, has_return: Booleans, is_tiny: Bo
     found["contribution"] = measure(
         values[:, 0],
         unpriced,
-        (~has_return[holding, period], reasons.NO_RETURNS),
-        (is_tiny[holding, period], reasons.TINY_BASE),
+        (with_parts.is_tiny[owner[holding], period], reasons.TINY_BASE),
+        (with_parts.is_empty[owner[holding], period], reasons.NO_RETURNS),
     )
     found["average_weight"] = measure(
         values[:, 5] / np.maximum(days_weighed, 1), unpriced, (days_weighed == 0, reasons.NO_VALUE)
     )
     codes = {name: one.code for name, one in found.items()}
-    reason = reasons.join_reasons(codes, ~is_unknown & (days_unpriced > 0), METRICS)
+    reason = reasons.join_reasons(
+        codes, ~is_unknown & (days_unpriced > 0), METRICS, with_parts.lacks_days[owner[holding], period]
+    )
     return ContributionRows(holding, period, found, reason)

@@ -43,6 +43,7 @@ MISSING_BENCHMARK = "missing_benchmark"
 NOT_IN_BENCHMARK = "not_in_benchmark"
 NOT_HELD = "not_held"
 INCOMPLETE_DAYS = "incomplete_days"
+TINY_DAYS = "tiny_days"
 
 MEANINGS: Mapping[str, str] = {
     NO_INTRADAY_PRICES: "the period is shorter than a day and there are no prices within days",
@@ -51,7 +52,8 @@ MEANINGS: Mapping[str, str] = {
     MISSING_VALUE: "a day of the period has no amount in the base currency",
     MISSING_FX: "a day with an amount has no exchange rate from the base currency to USD",
     ZERO_BASE: "start value plus inflows is zero or negative: a percentage of it means nothing",
-    TINY_BASE: "start value plus inflows is below 0.01 of the base currency: a percentage of it means nothing",
+    TINY_BASE: "start value plus inflows (of parts: of each day) is below 0.01 of the base currency: a percentage of "
+    "it means nothing",
     NO_CAPITAL: "start value plus flows, each by the share of the period left after it, is below 0.01",
     NO_RETURNS: "no day of the period has a return (nothing was invested)",
     TOO_FEW_RETURNS: "fewer than two daily returns: there is no sample deviation",
@@ -70,6 +72,7 @@ MEANINGS: Mapping[str, str] = {
     NOT_IN_BENCHMARK: "the benchmark does not belong to this class of assets",
     NOT_HELD: "nothing of this class of assets was held",
     INCOMPLETE_DAYS: "not a NULL but a warning: some day of the period is incomplete (stale or missing price or rate)",
+    TINY_DAYS: "not a NULL but a warning: some day begins with less than 0.01, and its return is in no part",
 }
 
 # The pairs stand in this order, `coverage` last.
@@ -120,7 +123,10 @@ def pair(metric: str, code: str) -> str:
 
 
 def join_reasons(
-    codes: Mapping[str, Codes], is_incomplete: NDArray[np.bool_], metrics: Sequence[str] = METRICS
+    codes: Mapping[str, Codes],
+    is_incomplete: NDArray[np.bool_],
+    metrics: Sequence[str] = METRICS,
+    lacks_days: NDArray[np.bool_] | None = None,
 ) -> list[str | None]:
     """The text of each row.
 
@@ -128,6 +134,7 @@ def join_reasons(
         codes: metric -> (rows,) codes, `DEFINED` where the metric has a value.
         is_incomplete: (rows,) whether some day of the period is incomplete.
         metrics: their order.
+        lacks_days: (rows,) whether some day of the period has no parts; None: nothing is parted.
 
     Returns:
         (rows,) `metric:code` pairs joined by `;` in the order of `metrics`; None where everything is defined.
@@ -139,8 +146,10 @@ def join_reasons(
             rows = np.flatnonzero(codes[metric] != DEFINED)
             for row, code in zip(rows.tolist(), codes[metric][rows].tolist(), strict=True):
                 pairs.setdefault(row, []).append(pair(metric, code))
-    for row in np.flatnonzero(is_incomplete).tolist():
-        pairs.setdefault(row, []).append(pair(COVERAGE, INCOMPLETE_DAYS))
+    warnings = [(is_incomplete, INCOMPLETE_DAYS)] + ([] if lacks_days is None else [(lacks_days, TINY_DAYS)])
+    for is_warned, code in warnings:
+        for row in np.flatnonzero(is_warned).tolist():
+            pairs.setdefault(row, []).append(pair(COVERAGE, code))
     texts: list[str | None] = [None] * len(is_incomplete)
     for row, of_row in pairs.items():
         texts[row] = ";".join(of_row)

@@ -22,6 +22,7 @@ def rebalance(
     inputs: TradingInputs,
     covariances: SharedCovariances,
     *,
+    base_currency: str,
     left_out: Mapping[str, str] | None = None,
     needs_funding: bool = True,
 ) -> tuple[Suggestion, ...]:
@@ -41,5 +42,6 @@ def rebalance(
     # lazily: most portfolios are inside their bands
     market = Market(terms, sell, lambda: covariances.of(names))
     return suggest(
-        holdings, targets, quotes, band, left_out=left_out, needs_funding=needs_funding, market=market
+        holdings, targets, quotes, band, base_currency=base_currency, left_out=left_out, needs_funding=needs_funding,
+        market=market,
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """Suggestions: what drifts by more than the band is traded all the way to its target, where the trade pays.
 
-Belongs here: pure arithmetic on holdings, targets and prices. Must not be here: SQL, how targets are found, orders.
+Belongs here: pure arithmetic on holdings, targets and prices. Must not be here: SQL, how targets are found, orders,
+words (sentences).
 
 Cash is never traded: it pays for purchases and takes the proceeds. A price is never invented: without a fresh one there
 is a row of action `hold` that says why. A trade that costs more than it wins is a `hold` too; costs are shown, not set
@@ -15,9 +16,16 @@ import numpy as np
 
 from assets.rebalancing.costs import Cost, trading_cost
 from assets.rebalancing.model import CASH_PREFIX, NO_TERMS, Covariance, Holding, Quote, Suggestion, Terms
+from assets.rebalancing.sentences import (
+    drift_sentence,
+    loss_sentence,
+    lot_sentence,
+    share_sentence,
+    unfunded_sentence,
+)
 from assets.rebalancing.sizing import Drift, Trade, sized
 from assets.rebalancing.taxes import SaleEffect
-from assets.rebalancing.worth import HORIZON_YEARS, expected_gains, shared_gains
+from assets.rebalancing.worth import expected_gains, shared_gains
 
 Sell = Callable[[str, Decimal, Decimal], SaleEffect]
 """What selling units of an instrument at a price realises."""
@@ -25,6 +33,7 @@ Sell = Callable[[str, Decimal, Decimal], SaleEffect]
 # Weights are doubles: a drift this little above the band is the band.
 _WEIGHT_NOISE = Decimal("1e-9")
 _NOTHING = Decimal(0)
+_NO_PRICE = "Not traded: there is no price to trade at."
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,7 @@ def suggest(
     quotes: Mapping[str, Quote],
     band: float,
     *,
+    base_currency: str,
     left_out: Mapping[str, str] | None = None,
     needs_funding: bool = True,
     market: Market | None = None,
@@ -82,6 +92,7 @@ def suggest(
         targets: weights by instrument; cash may be among them.
         quotes: by instrument, for whatever may have to be traded.
         band: the drift (fraction) up to which nothing is done.
+        base_currency: of the values, as in fiat:EUR.
         left_out: held instruments that the targets know nothing of, with the reason: they are kept, and the targets
             share what remains.
         needs_funding: False where purchases are paid from outside (`cash: implicit`).
@@ -111,7 +122,7 @@ def suggest(
         if worst is None or worst.loss_base <= 0:
             break
         drifts.remove(worst.trade.drift)
-        rows.append(_hold(worst.trade.drift, f"{_drift_text(worst.trade.drift, band)}; {_loss_text(worst)}"))
+        rows.append(_unpaid(worst, band, base_currency))
     cash_after = _cash(holdings) - sum((trade.moved_base for trade in trades), Decimal(0)) if needs_funding else None
     rows += [_row(one, quotes[one.trade.drift.instrument_id], band, cash_after, known) for one in judged]
     return tuple(sorted(rows, key=lambda row: row.instrument_id))
@@ -141,7 +152,7 @@ def _drifts(
         if name in kept:
             rows.append(_hold(drift, reason, has_target=False))
         elif name in held and (held[name].value_base is None or quantity < 0):
-            rows.append(_hold(drift, reason or "no price to trade at", has_value=held[name].value_base is not None))
+            rows.append(_hold(drift, reason or _NO_PRICE, has_value=held[name].value_base is not None))
         elif abs(current - target) > band and reason:
             rows.append(_hold(drift, reason))
         elif abs(current - target) > band:
@@ -155,12 +166,12 @@ def _value(holding: Holding) -> Decimal:
 
 def _obstacle(quantity: Decimal, quote: Quote | None, left_out: str | None) -> str:
     if left_out:
-        return f"kept as it is: {left_out}"
+        return f"Kept as it is: {left_out}."
     if quantity < 0:
-        return "short or borrowed: not rebalanced"
+        return "Not rebalanced: it is short or borrowed."
     if quote is None or quote.price_base is None or quote.price_base <= 0:
-        return "no price to trade at"
-    return quote.problem or ""
+        return _NO_PRICE
+    return f"Not traded: {quote.problem}." if quote.problem else ""
 
 
 def _hold(drift: Drift, reason: str, *, has_value: bool = True, has_target: bool = True) -> Suggestion:
@@ -229,32 +240,22 @@ def _tax_due(effect: SaleEffect) -> Decimal:
     return max(effect.tax or Decimal(0), Decimal(0))
 
 
-def _drift_text(drift: Drift, band: float) -> str:
-    side = "above" if drift.current > drift.target else "below"
-    points = 100 * abs(drift.current - drift.target)
-    return (
-        f"weight {100 * drift.current:.2f} % is {points:.2f} points {side} its target {100 * drift.target:.2f} %, "
-        f"band {100 * band:g}"
-    )
-
-
-def _loss_text(one: _Judged) -> str:
-    tax = _tax_due(one.effect)
-    cost = f"cost {one.cost_base - tax:.2f}" + (f" and tax {tax:.2f}" if tax else "")
-    years = "a year" if HORIZON_YEARS == 1 else f"{HORIZON_YEARS:g} years"
-    return f"{cost} exceeds the gain of {years}, {one.gain_base:.2f} (base currency)"
+def _unpaid(one: _Judged, band: float, base_currency: str) -> Suggestion:
+    tax, drift = _tax_due(one.effect), one.trade.drift
+    why = loss_sentence(drift, one.cost_base - tax, tax, one.gain_base or _NOTHING, base_currency)
+    return _hold(drift, f"{drift_sentence(drift, band)} {why}")
 
 
 def _row(one: _Judged, quote: Quote, band: float, cash_after: Decimal | None, market: Market) -> Suggestion:
     trade, drift = one.trade, one.trade.drift
-    reason = _drift_text(drift, band)
+    reason = drift_sentence(drift, band)
     if trade.quantity <= 0 and trade.share <= 0:
-        return _hold(drift, f"{reason}; no cash and no sale to pay for it")
+        return _hold(drift, f"{reason} {unfunded_sentence(drift)}")
     if trade.quantity <= 0:
         lot = market.terms.get(drift.instrument_id, Terms()).lot
-        return _hold(drift, f"{reason}; less than one lot" + ("" if lot is None else f" of {lot.normalize():f}"))
+        return _hold(drift, f"{reason} {lot_sentence(drift, lot)}")
     if trade.share < 1:
-        reason += f"; cash and sales pay for {100 * trade.share:.1f} % of it"
+        reason += f" {share_sentence(trade.share)}"
     value_usd = None if quote.price_usd is None else trade.quantity * quote.price_usd
     usd_rate = None if quote.price_usd is None else quote.price_usd / drift.price_base
     return Suggestion(

@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.registry.csv_files import CsvFiles, read_csv_files
+from assets.registry.groups import known_groups
 from assets.registry.identifiers import suggestion
 from assets.registry.instruments_csv import INSTRUMENT_COLUMNS, read_instruments
 from assets.registry.model import KnownPortfolios, PortfoliosFile, Scenario
@@ -113,7 +114,9 @@ def _read(folder: Path, now: datetime) -> tuple[Inputs | None, list[Problem]]:
     problems += found
     scenarios: tuple[Scenario, ...] = ()
     if SCENARIOS_FILE in files.documents:
-        scenarios, found = read_scenarios(files.documents[SCENARIOS_FILE])
+        scenarios, found = read_scenarios(
+            files.documents[SCENARIOS_FILE], known_groups(None if declared is None else instruments)
+        )
         problems += found
     csv_files = read_csv_files(files.observations, known, declared, now)
     problems += csv_files.problems

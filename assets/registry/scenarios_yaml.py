@@ -5,8 +5,9 @@ Belongs here: the keys of the file and what must hold between them. Must not be 
 """
 
 import re
+from collections.abc import Mapping
 
-from assets.registry.identifiers import fiat_code, instrument_id
+from assets.registry.identifiers import fiat_code, instrument_id, suggestion
 from assets.registry.instruments_csv import ASSET_CLASSES
 from assets.registry.model import Scenario, Shock
 from assets.registry.problems import Problem
@@ -20,14 +21,16 @@ TAKEN = (
     "equity_down_20", "base_currency_up_10", "base_currency_down_10", "rates_up_1pp", "stablecoin_depeg",
     "correlation_to_one",
 )  # fmt: skip
+Groups = Mapping[str, tuple[str, ...]]
 _SCENARIO_ID = re.compile(r"[a-z0-9_-]{1,64}")
 
 
-def read_scenarios(data: bytes) -> tuple[tuple[Scenario, ...], list[Problem]]:
+def read_scenarios(data: bytes, groups: Groups) -> tuple[tuple[Scenario, ...], list[Problem]]:
     """Read scenarios.yaml.
 
     Args:
         data: the file's bytes.
+        groups: those that an instrument can belong to, by dimension; one that is missing is not checked.
 
     Returns:
         The scenarios that could be read; all problems, each with line and column.
@@ -41,7 +44,7 @@ def read_scenarios(data: bytes) -> tuple[tuple[Scenario, ...], list[Problem]]:
     nodes = reader.sequence(fields["scenarios"], "scenarios") if "scenarios" in fields else []
     found: dict[str, Scenario] = {}
     for node in nodes:
-        scenario = _scenario(reader, node)
+        scenario = _scenario(reader, node, groups)
         if scenario is not None and scenario.id in found:
             reader.problem(node, "each scenario id once", "rename one of the two", scenario.id)
         elif scenario is not None:
@@ -49,30 +52,30 @@ def read_scenarios(data: bytes) -> tuple[tuple[Scenario, ...], list[Problem]]:
     return tuple(found.values()), list(reader.problems)
 
 
-def _scenario(reader: YamlReader, node: Node) -> Scenario | None:
+def _scenario(reader: YamlReader, node: Node, groups: Groups) -> Scenario | None:
     fields = reader.mapping(node, "a scenario", ("id", "name", "shocks"), ("id", "shocks"))
     found = reader.matching(fields.get("id"), "id", _SCENARIO_ID, "1 to 64 of a-z, 0-9, - and _")
     if found in TAKEN:
         reader.problem(fields["id"], "an id that no scenario of the product has", "rename it")
     shocks = []
     for item in reader.sequence(fields["shocks"], "shocks", "add a shock") if "shocks" in fields else []:
-        shock = _shock(reader, item)
+        shock = _shock(reader, item, groups)
         if shock is not None:
             shocks.append(shock)
     name = reader.text(fields.get("name"), "name")
     return None if found is None else Scenario(found, name or found, tuple(shocks))
 
 
-def _shock(reader: YamlReader, node: Node) -> Shock | None:
+def _shock(reader: YamlReader, node: Node, groups: Groups) -> Shock | None:
     fields = reader.mapping(node, "a shock", ("by", "group", "instrument", "change"), ("by", "change"))
     by = reader.choice(fields.get("by"), "by", DIMENSIONS)
     # nothing loses more than all of itself, and a currency not even that: the others' rise would have no end
     change = reader.decimal(fields.get("change"), "change", "-1", "100", is_open=by == "currency")
-    target = None if by is None else _target(reader, node, fields, by)
+    target = None if by is None else _target(reader, node, fields, by, groups)
     return None if by is None or change is None or target is None else Shock(by, target, change)
 
 
-def _target(reader: YamlReader, node: Node, fields: Fields, by: str) -> str | None:
+def _target(reader: YamlReader, node: Node, fields: Fields, by: str, groups: Groups) -> str | None:
     key, other = ("instrument", "group") if by == "instrument" else ("group", "instrument")
     if other in fields:
         reader.problem(fields[other], f"no key {other} in a shock by {by}", f"write {key} instead")
@@ -83,9 +86,25 @@ def _target(reader: YamlReader, node: Node, fields: Fields, by: str) -> str | No
         return reader.checked(fields[key], "instrument", instrument_id)
     if by == "currency":
         return reader.checked(fields[key], "a currency", _currency)
-    if by == "asset_class":  # the only groups that are known beforehand
+    if by == "asset_class":
         return reader.choice(fields[key], "group", ASSET_CLASSES)
-    return reader.text(fields[key], "group")
+    return _group(reader, fields[key], by, groups)
+
+
+def _group(reader: YamlReader, node: Node, by: str, groups: Groups) -> str | None:
+    """A group that no instrument can have would shock nothing, unsaid."""
+    value = reader.text(node, "group")
+    if value is None or by not in groups or value in groups[by]:
+        return value
+    near = suggestion(value, groups[by])
+    if by == "chain":
+        reader.problem(
+            node, "group: the slug of a known chain, or off_chain", near or "`holdfast chains` lists the slugs"
+        )
+    else:
+        known = f"group: a {by} that an instrument can have, one of {', '.join(groups[by])}"
+        reader.problem(node, known, near or f"choose one of them, or give an instrument this {by} in instruments.csv")
+    return None
 
 
 def _currency(text: str) -> str:

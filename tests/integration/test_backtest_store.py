@@ -105,9 +105,10 @@ def test_what_is_held_now_and_too_little_history_are_said(warehouse: Connection)
         "select portfolio_id, strategy, universe_basis, undefined_reason, total_return is null"
         " from ops.policy_backtests order by portfolio_id, strategy",
     )
+    late = "annual_return:period_under_365_days;period_start:too_little_history"
     assert found == [
-        ("held", "equal_weight", "held_now", "annual_return:period_under_365_days", False),
-        ("held", "policy", "held_now", "annual_return:period_under_365_days", False),
+        ("held", "equal_weight", "held_now", late, False),
+        ("held", "policy", "held_now", late, False),
         ("short", "policy", "listed", "all:too_little_history", True),
     ]
 
@@ -137,6 +138,9 @@ def test_the_command_prints_what_a_run_would_store(
     assert said("--from", "2024-07-01")[0] == 2
     code, table = said("--from", "2023-12-01", "--rebalance", "monthly")
     assert code == 0, table
+    assert "begins on 2024-03-01, not on 2023-12-01: a decision on 2024-01-31 needs a price of 2023-12-02" in table
+    code, told = said("--from", "2024-06-01", "--to", "2024-06-20")
+    assert (code, "no monthly decision falls between 2024-06-01 and 2024-06-20" in told) == (1, True)
     warehouse.execute("insert into ops.run_scope values ('p', 'f')")
     made(warehouse)
     for strategy, total in rows(warehouse, "select strategy, total_return from ops.policy_backtests"):

@@ -14,6 +14,7 @@ PORTFOLIOS = [
     portfolio("implicit", cash="implicit", benchmark="etf:SPY"),
     portfolio("paused", benchmark="crypto:LATE"),
     portfolio("observed"),
+    portfolio("dust", allow_short=True, benchmark="etf:SPY"),
 ]
 TRANSACTIONS = [
     "mixed,main,2024-01-01,DEPOSIT,fiat:USD,10000,,,,,,,,d1",
@@ -35,6 +36,11 @@ TRANSACTIONS = [
     "paused,main,2024-01-03,WITHDRAWAL,fiat:USD,100,,,,,,,,w1",
     "paused,main,2024-01-06,INTEREST,fiat:USD,5,,,USD,,,,,i1",
     "paused,main,2024-01-08,BUY,etf:SPY,0.02,105,,USD,,,,,b1",
+    # a million beside a debt of a million less a tenth of a cent
+    "dust,main,2024-01-02,DEPOSIT,fiat:USD,1000,,,,,,,,d1",
+    "dust,main,2024-01-02,SELL,etf:FLAT,10000,101,,USD,,,,,s1",
+    "dust,main,2024-01-04,WITHDRAWAL,fiat:USD,999.999,,,,,,,,w1",
+    "dust,main,2024-01-08,DEPOSIT,fiat:USD,1000,,,,,,,,d2",
 ]
 BALANCES = [
     "observed,main,etf:SPY,2024-01-02,3",
@@ -52,6 +58,7 @@ def url(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> s
         *daily_prices("crypto:BTC", [40000, 41000, 43000, 42000, 44000, 45000, 43500, 43000, 46000, 47000]),
         *daily_prices("crypto:ETH", [2000, 2100, 2150, 2050, 2200, 2250, 2180, 2150, 2300, 2400]),
         *daily_prices("fiat:EUR", [1.10, 1.09, 1.11, 1.10, 1.08, 1.09, 1.10, 1.12, 1.11, 1.10]),
+        *daily_prices("etf:FLAT", [101, 101, 101.01, 101, 100.9999999, 100.9999997, 100.9999996, 101.01, 101, 101.02]),
         "crypto:LATE,2024-01-07,5,USD",
     ]
     inputs = write_inputs(folder / "inputs", PORTFOLIOS, TRANSACTIONS, prices, INSTRUMENTS, BALANCES)
@@ -68,10 +75,31 @@ def test_contributions_add_up_to_return_and_gain(url: str) -> None:
         " from marts.portfolio_performance join marts.portfolio_contribution using (portfolio_id, period_type)"
         " group by 1, 2, 3, 4",
     )
-    assert {portfolio_id for portfolio_id, *_ in found} == {"mixed", "implicit", "paused", "observed"}
+    assert {portfolio_id for portfolio_id, *_ in found} == {"mixed", "implicit", "paused", "observed", "dust"}
     for portfolio_id, period, twr, gain, contributions, gains in found:
-        assert contributions == pytest.approx(twr, abs=1e-9), (portfolio_id, period)
+        if portfolio_id != "dust":
+            assert contributions == pytest.approx(twr, abs=1e-9), (portfolio_id, period)
         assert gains == pytest.approx(gain, abs=1e-6), (portfolio_id, period)
+
+
+def test_a_debt_as_large_as_what_is_held_has_a_return_and_no_parts(url: str) -> None:
+    """The 5th to the 7th begin with tenths of a cent and end with five times as much; then 1000 come in."""
+    ((contribution, twr, reason),) = rows(
+        url,
+        "select parts.contribution, whole.twr, parts.undefined_reason from marts.portfolio_contribution as parts"
+        " join marts.portfolio_performance as whole using (portfolio_id, period_type)"
+        " where (portfolio_id, period_type, instrument_id) = ('dust', '7d', 'etf:FLAT')",
+    )
+    before, after = 1000 / 900, 800.001 / 1000.005
+    assert twr == pytest.approx(before * 5 * after - 1)
+    assert contribution == pytest.approx(before * after - 1)
+    assert reason == "coverage:tiny_days"
+    ((effects, benchmark),) = rows(
+        url,
+        "select sum(allocation + selection + interaction), max(benchmark_return) from marts.performance_attribution"
+        " where (portfolio_id, period_type) = ('dust', '7d') and undefined_reason like '%%coverage:tiny_days'",
+    )
+    assert effects == pytest.approx(before * after - 1 - benchmark, abs=1e-9)
 
 
 def test_who_gained_what(url: str) -> None:
@@ -115,7 +143,7 @@ def test_effects_add_up_to_the_lead_over_the_benchmark(url: str) -> None:
         url,
         "select portfolio_id, period_type, twr, sum(allocation + selection + interaction), max(benchmark_return)"
         " from marts.portfolio_performance join marts.performance_attribution using (portfolio_id, period_type)"
-        " where allocation is not null group by 1, 2, 3",
+        " where allocation is not null and portfolio_id <> 'dust' group by 1, 2, 3",
     )
     assert {(portfolio_id, period) for portfolio_id, period, *_ in found} == {
         *(("mixed", "7d"), ("implicit", "7d")),

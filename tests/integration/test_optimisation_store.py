@@ -322,7 +322,7 @@ def test_a_stale_holding_is_left_out_kept_and_named(warehouse: Connection) -> No
         "select action, quantity, reason from intermediate.rebalancing_suggestions where instrument_id = 'crypto:OLD'",
     )
     assert (action, quantity) == ("hold", None)
-    assert reason.startswith("kept as it is: stale")
+    assert reason.startswith("Kept as it is: stale")
 
 
 def test_fixed_targets_are_rebalanced_without_an_optimisation(warehouse: Connection) -> None:
@@ -430,4 +430,4 @@ def test_an_unpriced_holding_makes_a_row_that_says_so(warehouse: Connection) -> 
         "select action, quantity, value_usd, reason from intermediate.rebalancing_suggestions"
         " where instrument_id = 'crypto:NEVER'",
     )
-    assert found == [("hold", None, None, "kept as it is: no_history (no price in the window)")]
+    assert found == [("hold", None, None, "Kept as it is: no_history (no price in the window).")]

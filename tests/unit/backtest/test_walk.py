@@ -9,13 +9,13 @@ import pytest
 
 from assets.allocation.estimates import PriceSeries
 from assets.allocation.model import AllocationPolicy
+from assets.backtest.beginning import TOO_LITTLE_HISTORY
 from assets.backtest.figures import figures
 from assets.backtest.loading import BacktestTask
 from assets.backtest.store import (
     BENCHMARK,
     EQUAL_WEIGHT,
     POLICY,
-    TOO_LITTLE_HISTORY,
     Settings,
     Strategy,
     backtest,
@@ -165,10 +165,30 @@ def test_nothing_is_decided_before_the_whole_lookback() -> None:
     # 120 days reach from 1 January to 1 May: the first month end after it is 31 May
     assert first.period_start == date(2022, 6, 1)
     assert {item.figures.period_start for item in found.values() if item.figures} == {first.period_start}
+    assert first.undefined_reason == "period_start:too_little_history"
+    assert found[POLICY].missed == (
+        "a decision on 2022-04-30 needs a price of 2021-12-31 or before (lookback_days 120), the oldest is that of A on"
+        " 2022-01-01"
+    )
     assert found[BENCHMARK].figures is not None
     assert found[BENCHMARK].figures.rebalances == 1
     short = backtest(task(series("A", 1)), settings(last=100))
     assert [(item.name, item.reason) for item in short] == [(POLICY, TOO_LITTLE_HISTORY)]
+    assert short[0].missed.startswith("a decision on 2022-03-31 needs a price of 2021-12-01 or before")
+    (none,) = backtest(task(series("A", 1)), settings(last=20))
+    assert (none.reason, none.missed) == (
+        TOO_LITTLE_HISTORY,
+        "no monthly decision falls between 2022-01-01 and 2022-01-21",
+    )
+
+
+def test_an_infeasible_first_decision_is_why_it_begins_late() -> None:
+    # one asset cannot make up a whole at 70 % each; the second begins in time for half of the lookback on 31 July
+    found = named(backtest(task(series("A", 1), series("B", 2, first=150)), settings()))[POLICY]
+    assert found.figures is not None
+    assert found.figures.period_start == date(2022, 8, 1)
+    assert found.figures.undefined_reason == "period_start:no_weights"
+    assert found.missed.startswith("up to 2022-06-30 no decision gave weights: max_weight × 1 instruments is 0.7")
 
 
 def test_the_index_of_one_asset_is_its_price() -> None:

@@ -83,8 +83,28 @@ def test_of_less_than_a_cent_nobody_has_a_share() -> None:
     held = holdings(series, reference({"equity:A": [1.0, 0.88, 0.88]}), [("equity:A", 0, None, 5e-17, 5e-17)], [])
     rows, _ = contributions(series, held, days(0), days(2))
     assert np.isnan(value(rows, "contribution", 0))
-    assert rows.undefined_reason == ["contribution:tiny_base"]
+    assert rows.undefined_reason == ["contribution:tiny_base;coverage:tiny_days"]
     assert value(rows, "end_value_base", 0) > 0
+
+
+def test_a_day_that_begins_with_less_than_a_cent_has_no_parts() -> None:
+    """100 rise to 110; what is left of them rises by half and contributes nothing; 200 more rise by 10 %."""
+    series = series_of([110.0, 0.004, 0.006, 220.0], [100.0, 0.0, 0.0, 199.994], [0.0, 109.996, 0.0, 0.0])
+    held = holdings(
+        series,
+        reference({"equity:A": [1.1, 1.1, 1.65, 1.815]}),
+        [
+            ("equity:A", 0, 1, 100.0, 100.0),
+            ("equity:A", 1, 3, 0.004 / 1.1, 0.004),
+            ("equity:A", 3, None, 220 / 1.815, 199.998),
+        ],
+        [("equity:A", 1, 10.0)],  # left with the withdrawal
+    )
+    rows, _ = contributions(series, held, days(0, 2, 3), days(3, 2, 3))
+    assert value(rows, "contribution", 0) == pytest.approx(0.1 + 1.1 * 0.1)
+    assert np.isnan(value(rows, "contribution", 0, period=1))
+    assert value(rows, "contribution", 0, period=2) == pytest.approx(0.1)
+    assert rows.undefined_reason[2] is None
 
 
 def test_without_a_price_nothing_is_known() -> None:

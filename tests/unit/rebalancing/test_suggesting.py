@@ -1,13 +1,17 @@
 """Suggestions by hand-checkable cases."""
 
 from decimal import Decimal
+from functools import partial
 
 import numpy as np
 import pytest
 
+from assets.rebalancing import suggesting
 from assets.rebalancing.model import Covariance, Holding, Quote, Suggestion, Terms
-from assets.rebalancing.suggesting import Market, suggest
+from assets.rebalancing.suggesting import Market
 from assets.rebalancing.taxes import SaleEffect
+
+suggest = partial(suggesting.suggest, base_currency="fiat:EUR")
 
 
 def holding(name: str, quantity: str, value: str | None) -> Holding:
@@ -38,7 +42,9 @@ def test_sell_what_is_above_and_buy_what_is_below() -> None:
     assert (buy.current_weight, buy.target_weight) == (0, 0.3)
     assert (sell.estimated_cost_usd, sell.expected_gain_usd) == (None, None)  # nothing is known of its market
     assert sell.cost_method == "spread unknown; impact unknown: no volume"
-    assert sell.reason == "weight 60.00 % is 30.00 points above its target 30.00 %, band 5"
+    assert sell.reason == (
+        "Its weight of 60.00 % is 30.00 points above its target of 30.00 %, outside the band of 5 points."
+    )
 
 
 @pytest.mark.parametrize(("band", "count"), [(0.1, 0), (0.0999, 2), (0.0, 2)])
@@ -73,7 +79,7 @@ def test_purchases_without_funding_are_scaled_down_together() -> None:
     rows = by_name(suggest(held, {"equity:X": 0.55, "equity:Y": 0.45}, QUOTES, 0.05))
     assert set(rows) == {"equity:X"}
     assert rows["equity:X"].value_usd == Decimal(100)
-    assert "cash and sales pay for 66.7 % of it" in rows["equity:X"].reason
+    assert "Cash and sales pay for 66.7 % of it" in rows["equity:X"].reason
     outside = by_name(suggest(held, {"equity:X": 0.55, "equity:Y": 0.45}, QUOTES, 0.05, needs_funding=False))
     assert outside["equity:X"].value_usd == Decimal(150)
 
@@ -83,17 +89,17 @@ def test_a_purchase_that_nothing_pays_for_is_a_hold() -> None:
     targets = {"equity:X": 0.36, "equity:Y": 0.56, "crypto:BTC": 0.08}
     (row,) = suggest(held, targets, QUOTES, 0.05)
     assert (row.instrument_id, row.action, row.quantity) == ("crypto:BTC", "hold", None)
-    assert "no cash and no sale to pay for it" in row.reason
+    assert "no cash and no sale to pay for it." in row.reason
 
 
 def test_a_price_is_never_invented() -> None:
     held = [*HELD, holding("custom:FLAT", "1", None)]
-    quotes = {"crypto:BTC": quote("30000", problem="its price is 9 days old, limit 2"), "equity:X": quote("40")}
+    quotes = {"crypto:BTC": quote("30000", problem="its price is 9 days old, the limit is 2"), "equity:X": quote("40")}
     rows = by_name(suggest(held, {"crypto:BTC": 0.2, "equity:X": 0.4, "equity:NEW": 0.4}, quotes, 0.05))
     assert {name: (row.action, row.quantity, row.reason) for name, row in rows.items()} == {
-        "crypto:BTC": ("hold", None, "its price is 9 days old, limit 2"),
-        "custom:FLAT": ("hold", None, "no price to trade at"),
-        "equity:NEW": ("hold", None, "no price to trade at"),
+        "crypto:BTC": ("hold", None, "Not traded: its price is 9 days old, the limit is 2."),
+        "custom:FLAT": ("hold", None, "Not traded: there is no price to trade at."),
+        "equity:NEW": ("hold", None, "Not traded: there is no price to trade at."),
     }
     assert rows["custom:FLAT"].current_weight is None
 
@@ -112,7 +118,7 @@ def test_what_the_optimiser_left_out_is_kept_and_the_rest_shares_what_remains() 
     targets = {"crypto:BTC": 0.5, "equity:X": 0.5}
     rows = by_name(suggest(held, targets, QUOTES, 0.01, left_out={"custom:FLAT": "too_sparse"}))
     assert rows["custom:FLAT"].action == "hold"
-    assert rows["custom:FLAT"].reason == "kept as it is: too_sparse"
+    assert rows["custom:FLAT"].reason == "Kept as it is: too_sparse."
     assert rows["crypto:BTC"].target_weight == 0.25
     assert float(rows["crypto:BTC"].value_usd or 0) == pytest.approx(100)
 
@@ -121,7 +127,7 @@ def test_borrowed_positions_are_left_alone() -> None:
     held = [*HELD, holding("equity:Y", "-2", "-100")]
     rows = by_name(suggest(held, {"crypto:BTC": 0.6, "equity:X": 0.4}, QUOTES, 0.05))
     assert set(rows) == {"equity:Y"}
-    assert rows["equity:Y"].reason == "short or borrowed: not rebalanced"
+    assert rows["equity:Y"].reason == "Not rebalanced: it is short or borrowed."
 
 
 def test_nothing_of_value_means_nothing_to_do() -> None:
@@ -158,8 +164,10 @@ def test_a_trade_that_costs_more_than_it_wins_is_a_hold_and_what_it_would_have_p
     dear = Market({"equity:X": Terms(spread=0.022), "equity:Y": Terms(spread=0.0)}, covariance=lambda: RISK)
     rows = by_name(suggest(TWO, EVEN, QUOTES, 0.05, market=dear))
     assert {name: row.action for name, row in rows.items()} == {"equity:X": "hold", "equity:Y": "hold"}
-    assert rows["equity:X"].reason.endswith("cost 1.10 exceeds the gain of a year, 1.05 (base currency)")
-    assert rows["equity:Y"].reason.endswith("no cash and no sale to pay for it")
+    assert rows["equity:X"].reason.endswith(
+        "Not sold: it costs 1.10 EUR, more than the 1.05 EUR that its lower risk is worth in a year."
+    )
+    assert rows["equity:Y"].reason.endswith("Not bought: there is no cash and no sale to pay for it.")
     cheap = Market({"equity:X": Terms(spread=0.0198), "equity:Y": Terms(spread=0.0)}, covariance=lambda: RISK)
     assert {row.action for row in suggest(TWO, EVEN, QUOTES, 0.05, market=cheap)} == {"sell", "buy"}
 
@@ -206,14 +214,14 @@ def test_whole_lots_and_what_is_left() -> None:
     # 100 would be 2.5 of X: 2 are sold for 80, which buy one Y for 50
     assert (rows["equity:X"].quantity, rows["equity:Y"].quantity) == (2, 1)
     assert rows["equity:Y"].cash_after_base == 30
-    assert "cash and sales pay for 80.0 % of it" in rows["equity:Y"].reason
+    assert "Cash and sales pay for 80.0 % of it" in rows["equity:Y"].reason
 
 
 def test_less_than_one_lot_is_a_hold() -> None:
     rows = by_name(suggest(TWO, EVEN, QUOTES, 0.05, market=Market({"equity:X": Terms(lot=Decimal(10))})))
     assert rows["equity:X"].action == "hold"
-    assert rows["equity:X"].reason.endswith("less than one lot of 10")
-    assert rows["equity:Y"].reason.endswith("no cash and no sale to pay for it")
+    assert rows["equity:X"].reason.endswith("Not sold: it is less than one lot of 10.")
+    assert rows["equity:Y"].reason.endswith("Not bought: there is no cash and no sale to pay for it.")
 
 
 def test_a_fine_lot_beside_a_whole_one() -> None:
@@ -222,3 +230,18 @@ def test_a_fine_lot_beside_a_whole_one() -> None:
     rows = by_name(suggest(held, {"crypto:BTC": 0.5, "equity:X": 0.5}, QUOTES, 0.05, market=Market(terms)))
     assert rows["crypto:BTC"].quantity == Decimal("0.01666666")
     assert rows["equity:X"].quantity == 12
+
+
+def test_a_purchase_that_adds_risk_says_so_with_its_money_readable() -> None:
+    # money from outside pays; X, kept inside its band, already carries more of the same risk than the targets do
+    held = [holding("equity:X", "15000", "600000"), holding("fiat:EUR", "400000", "400000")]
+    alike = Covariance(("equity:X", "equity:Y"), np.array([[0.16, 0.16], [0.16, 0.16]]))
+    market = Market({"equity:Y": Terms(spread=0.01)}, covariance=lambda: alike)
+    targets = {"equity:X": 0.51, "equity:Y": 0.11, "fiat:EUR": 0.38}
+    (row,) = suggest(held, targets, QUOTES, 0.1, market=market, needs_funding=False)
+    assert (row.instrument_id, row.action) == ("equity:Y", "hold")
+    # half of 1 % of 110,000; 2.5 / 2 x 0.16 x (0.09^2 - 0.02^2) of a million
+    assert row.reason == (
+        "Its weight of 0.00 % is 11.00 points below its target of 11.00 %, outside the band of 10 points."
+        " Not bought: it costs 550.00 EUR and leads to more risk, worth a loss of 1,540.00 EUR in a year."
+    )

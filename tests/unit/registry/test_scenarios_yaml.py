@@ -1,7 +1,9 @@
 from decimal import Decimal
 
+import polars as pl
 import pytest
 
+from assets.registry.groups import known_groups
 from assets.registry.model import Scenario, Shock
 from assets.registry.scenarios_yaml import read_scenarios
 
@@ -15,12 +17,13 @@ scenarios:
       - {by: instrument, instrument: crypto:BTC, change: -0.5}
       - {by: currency, group: EUR, change: "-0.1"}
   - id: hack
-    shocks: [{by: protocol, group: aave, change: "-1"}]
+    shocks: [{by: protocol, group: aave-v3, change: "-1"}, {by: category, group: real-estate, change: "-0.3"}]
 """
+GROUPS = known_groups(pl.DataFrame({"protocol": ["maple", None], "category": ["real-estate", "stablecoin"]}))
 
 
 def test_every_key_is_read() -> None:
-    found, problems = read_scenarios(FULL.encode())
+    found, problems = read_scenarios(FULL.encode(), GROUPS)
     assert problems == []
     assert found == (
         Scenario(
@@ -32,7 +35,11 @@ def test_every_key_is_read() -> None:
                 Shock("currency", "fiat:EUR", Decimal("-0.1")),
             ),
         ),
-        Scenario("hack", "hack", (Shock("protocol", "aave", Decimal(-1)),)),
+        Scenario(
+            "hack",
+            "hack",
+            (Shock("protocol", "aave-v3", Decimal(-1)), Shock("category", "real-estate", Decimal("-0.3"))),
+        ),
     )
 
 
@@ -56,11 +63,17 @@ def test_every_key_is_read() -> None:
         ("{id: a, shocks: [{by: currency, group: EURO, change: 0}]}", "an ISO 4217 code such as EUR"),
         ("{id: a, shocks: [{by: chain, instrument: crypto:BTC, change: 0}]}", "no key instrument in a shock by chain"),
         ("{id: a, shocks: [{by: instrument, instrument: BTC, change: 0}]}", "scenarios.yaml:3:"),
+        ("{id: a, shocks: [{by: chain, group: etherum, change: 0}]}", '"etherum": expected group: the slug of a known'),
+        ("{id: a, shocks: [{by: chain, group: etherum, change: 0}]}", "did you mean ethereum?"),
+        ("{id: a, shocks: [{by: chain, group: zzz, change: 0}]}", "`holdfast chains` lists the slugs"),
+        ("{id: a, shocks: [{by: protocol, group: aave, change: 0}]}", "one of aave-v3, coinbase"),
+        ("{id: a, shocks: [{by: protocol, group: maples, change: 0}]}", "did you mean maple?"),
+        ("{id: a, shocks: [{by: category, group: hotels, change: 0}]}", "give an instrument this category in"),
         ("{id: a, shock: []}", "did you mean shocks?"),
     ],
 )
 def test_problems_say_where_and_what(line: str, says: str) -> None:
-    _, problems = read_scenarios(f"version: 1\nscenarios:\n  - {line}\n".encode())
+    _, problems = read_scenarios(f"version: 1\nscenarios:\n  - {line}\n".encode(), GROUPS)
     told = "\n".join(str(problem) for problem in problems)
     assert says in told
     assert "scenarios.yaml:3:" in told
@@ -68,5 +81,15 @@ def test_problems_say_where_and_what(line: str, says: str) -> None:
 
 def test_each_id_once() -> None:
     one = "  - {id: a, shocks: [{by: chain, group: base, change: 0}]}\n"
-    _, problems = read_scenarios(f"version: 1\nscenarios:\n{one}{one}".encode())
+    _, problems = read_scenarios(f"version: 1\nscenarios:\n{one}{one}".encode(), GROUPS)
     assert [problem.line for problem in problems] == [4]
+
+
+def test_the_group_of_what_has_none_can_be_shocked() -> None:
+    text = "version: 1\nscenarios:\n  - {id: a, shocks: [{by: chain, group: off_chain, change: 0}]}\n"
+    assert read_scenarios(text.encode(), GROUPS)[1] == []
+
+
+def test_without_readable_instruments_free_words_are_not_judged() -> None:
+    text = "version: 1\nscenarios:\n  - {id: a, shocks: [{by: protocol, group: own, change: 0}]}\n"
+    assert read_scenarios(text.encode(), known_groups(None))[1] == []

@@ -1,0 +1,34 @@
+"""The groups that an instrument can belong to: chains, protocols, categories.
+
+Belongs here: their names, the product's own and those of instruments.csv. Must not be here: which instrument is in
+which group (int_instruments), the files that name a group.
+"""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from assets.registry.other_chains import known_slugs
+
+#: What the readers of wallets' positions write (assets/wallets/positions and its reviewed contracts).
+PROTOCOLS = (
+    "aave-v3", "coinbase", "compound-v3", "erc1155", "erc4626", "erc721", "frax-ether", "lido", "rocket-pool", "sky",
+    "sushiswap-v2", "uniswap-v2", "uniswap-v3", "vesting-wallet",
+)  # fmt: skip
+CATEGORIES = ("lending", "liquidity", "nft", "staking", "vesting")
+# Of what is in no other group, as in marts.portfolio_allocation.
+_REST = {"chain": "off_chain", "protocol": "none", "category": "uncategorised"}
+
+
+def known_groups(instruments: pl.DataFrame | None) -> Mapping[str, tuple[str, ...]]:
+    """Groups by dimension, sorted.
+
+    Args:
+        instruments: rows of instruments.csv, whose `protocol` and `category` are free words; None: not readable, and
+            these two dimensions are left out.
+    """
+    found = {"chain": {*known_slugs()}}
+    if instruments is not None:
+        found["protocol"] = {*PROTOCOLS, *instruments["protocol"].drop_nulls()}
+        found["category"] = {*CATEGORIES, *instruments["category"].drop_nulls()}
+    return {by: tuple(sorted({*names, _REST[by]})) for by, names in found.items()}
