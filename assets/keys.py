@@ -23,8 +23,8 @@ CORRELATION_WATCH = AssetKey(["ops", "correlation_watch"])
 PUBLISHED = AssetKey(["marts", "publication"])
 
 REGISTRY_TABLES = (
-    "users", "portfolios", "accounts", "portfolio_wallets", "targets", "policies", "limits", "scenarios", "instruments",
-    "price_settings",
+    "users", "portfolios", "accounts", "portfolio_wallets", "targets", "policies", "limits", "scenarios", "risk_scores",
+    "instruments", "price_settings",
 )  # fmt: skip
 RAW_TABLES = ("transactions", "prices", "balances", "corporate_actions")
 WALLET_TABLES = ("chain_reads", "wallet_balances", "wallet_positions", "wallet_transfers")

@@ -22,6 +22,7 @@ _DESCRIPTIONS = {
     "policies": "How target weights are computed.",
     "limits": "The owner's thresholds for rules of allocation_risk.",
     "scenarios": "The owner's stress scenarios, from scenarios.yaml.",
+    "risk_scores": "How risky the owner takes chains and protocols to be, from risk_scores.yaml.",
     "instruments": "Custom instruments and mappings, from instruments.csv.",
     "price_settings": "The order of price sources and the resolution of stored history, from portfolios.yaml.",
     "transactions": "Ledger rows as received.",

@@ -19,8 +19,9 @@ from psycopg import sql
 
 from assets.registry.folder import INSTRUMENTS_FILE, read_inputs
 from assets.registry.instruments_csv import INSTRUMENT_COLUMNS
-from assets.registry.portfolios_document import portfolios_yaml, scenarios_yaml
+from assets.registry.portfolios_document import portfolios_yaml, risk_scores_yaml, scenarios_yaml
 from assets.registry.portfolios_yaml import FILE as PORTFOLIOS_FILE
+from assets.registry.risk_scores_yaml import FILE as RISK_SCORES_FILE
 from assets.registry.scenarios_yaml import FILE as SCENARIOS_FILE
 from assets.warehouse.database import Connection
 
@@ -112,7 +113,7 @@ class Exported:
 
 
 def export_inputs(connection: Connection, folder: Path, portfolios: Sequence[str], now: datetime) -> Exported:
-    """Write an inputs folder: portfolios.yaml, scenarios.yaml, instruments.csv, and file by file the rows that count.
+    """Write an inputs folder: the documents, instruments.csv, and file by file the rows that count.
 
     The folder appears whole, after it was read back through the rules of every inputs folder, or not at all. Rows of
     files that the newest run has not read are not in the database, and so not in the export.
@@ -162,9 +163,9 @@ def _write(
 ) -> tuple[Exported, set[str]]:
     folder.mkdir()
     (folder / PORTFOLIOS_FILE).write_text(portfolios_yaml(connection, portfolios), encoding="utf-8")
-    scenarios = scenarios_yaml(connection)
-    if scenarios is not None:
-        (folder / SCENARIOS_FILE).write_text(scenarios, encoding="utf-8")
+    for name, text in ((SCENARIOS_FILE, scenarios_yaml(connection)), (RISK_SCORES_FILE, risk_scores_yaml(connection))):
+        if text is not None:
+            (folder / name).write_text(text, encoding="utf-8")
     exported = Exported(len(portfolios))
     for name, kind in _KINDS.items():
         _stage(connection, name, kind, portfolios)

@@ -16,11 +16,13 @@ from assets.registry.csv_files import CsvFiles, read_csv_files
 from assets.registry.groups import known_groups
 from assets.registry.identifiers import suggestion
 from assets.registry.instruments_csv import INSTRUMENT_COLUMNS, read_instruments
-from assets.registry.model import KnownPortfolios, PortfoliosFile, Scenario
+from assets.registry.model import KnownPortfolios, PortfoliosFile, RiskScore, Scenario
 from assets.registry.portfolios_yaml import FILE as PORTFOLIOS_FILE
 from assets.registry.portfolios_yaml import read_portfolios
 from assets.registry.problems import InputProblems, Problem
 from assets.registry.references import undeclared_in_portfolios
+from assets.registry.risk_scores_yaml import FILE as RISK_SCORES_FILE
+from assets.registry.risk_scores_yaml import read_risk_scores
 from assets.registry.scenarios_yaml import FILE as SCENARIOS_FILE
 from assets.registry.scenarios_yaml import read_scenarios
 from assets.registry.sources import Batch, Kind, Window
@@ -40,6 +42,7 @@ class Inputs:
         portfolios: content of portfolios.yaml.
         instruments: content of instruments.csv (`INSTRUMENT_COLUMNS.all`), no rows when there is no such file.
         scenarios: content of scenarios.yaml, none when there is no such file.
+        risk_scores: content of risk_scores.yaml, none when there is no such file.
         batches: one per CSV file of observations, in the order of kind and path.
         fingerprint: sha256 hex over every file's path and content; equal folders have equal fingerprints.
     """
@@ -47,6 +50,7 @@ class Inputs:
     portfolios: PortfoliosFile
     instruments: pl.DataFrame
     scenarios: tuple[Scenario, ...]
+    risk_scores: tuple[RiskScore, ...]
     batches: tuple[Batch, ...]
     fingerprint: str
 
@@ -112,11 +116,14 @@ def _read(folder: Path, now: datetime) -> tuple[Inputs | None, list[Problem]]:
         problems += found
     instruments, declared, found = _instruments(files)
     problems += found
+    groups = known_groups(None if declared is None else instruments)
     scenarios: tuple[Scenario, ...] = ()
     if SCENARIOS_FILE in files.documents:
-        scenarios, found = read_scenarios(
-            files.documents[SCENARIOS_FILE], known_groups(None if declared is None else instruments)
-        )
+        scenarios, found = read_scenarios(files.documents[SCENARIOS_FILE], groups)
+        problems += found
+    risk_scores: tuple[RiskScore, ...] = ()
+    if RISK_SCORES_FILE in files.documents:
+        risk_scores, found = read_risk_scores(files.documents[RISK_SCORES_FILE], groups)
         problems += found
     csv_files = read_csv_files(files.observations, known, declared, now)
     problems += csv_files.problems
@@ -126,7 +133,8 @@ def _read(folder: Path, now: datetime) -> tuple[Inputs | None, list[Problem]]:
         return None, problems
     hashes = files.hashes()
     fingerprint = sha256("".join(f"{path}\0{content}\n" for path, content in hashes.items()).encode()).hexdigest()
-    return Inputs(portfolios, instruments, scenarios, tuple(_batches(csv_files, hashes)), fingerprint), []
+    batches = tuple(_batches(csv_files, hashes))
+    return Inputs(portfolios, instruments, scenarios, risk_scores, batches, fingerprint), []
 
 
 def _instruments(files: _Files) -> tuple[pl.DataFrame, frozenset[str] | None, list[Problem]]:
@@ -159,7 +167,7 @@ def _find(folder: Path) -> _Files:
     for entry in entries:
         if entry.is_dir():
             _find_in(entry, files)
-        elif entry.name in (PORTFOLIOS_FILE, INSTRUMENTS_FILE, SCENARIOS_FILE):
+        elif entry.name in (PORTFOLIOS_FILE, INSTRUMENTS_FILE, SCENARIOS_FILE, RISK_SCORES_FILE):
             _load(entry, entry.name, files.documents, files.problems)
         elif entry.name == CORPORATE_ACTIONS_FILE:
             _load(entry, entry.name, files.observations["corporate_actions"], files.problems)

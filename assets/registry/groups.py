@@ -1,14 +1,18 @@
 """The groups that an instrument can belong to: chains, protocols, categories.
 
-Belongs here: their names, the product's own and those of instruments.csv. Must not be here: which instrument is in
-which group (int_instruments), the files that name a group.
+Belongs here: their names, the product's own and those of instruments.csv, and how a file names one. Must not be here:
+which instrument is in which group (int_instruments), the files that name a group.
 """
 
 from collections.abc import Mapping
 
 import polars as pl
 
+from assets.registry.identifiers import suggestion
 from assets.registry.other_chains import known_slugs
+from assets.registry.yaml_reader import Node, YamlReader
+
+Groups = Mapping[str, tuple[str, ...]]
 
 #: What the readers of wallets' positions write (assets/wallets/positions and its reviewed contracts).
 PROTOCOLS = (
@@ -20,7 +24,7 @@ CATEGORIES = ("lending", "liquidity", "nft", "staking", "vesting")
 _REST = {"chain": "off_chain", "protocol": "none", "category": "uncategorised"}
 
 
-def known_groups(instruments: pl.DataFrame | None) -> Mapping[str, tuple[str, ...]]:
+def known_groups(instruments: pl.DataFrame | None) -> Groups:
     """Groups by dimension, sorted.
 
     Args:
@@ -32,3 +36,26 @@ def known_groups(instruments: pl.DataFrame | None) -> Mapping[str, tuple[str, ..
         found["protocol"] = {*PROTOCOLS, *instruments["protocol"].drop_nulls()}
         found["category"] = {*CATEGORIES, *instruments["category"].drop_nulls()}
     return {by: tuple(sorted({*names, _REST[by]})) for by, names in found.items()}
+
+
+def read_group(reader: YamlReader, node: Node, by: str, groups: Groups) -> str | None:
+    """Read the name of a group; one that no instrument can have would stand for nothing, unsaid.
+
+    Args:
+        reader: takes the problem.
+        node: the name.
+        by: dimension.
+        groups: those that an instrument can belong to; a dimension that is missing is not checked.
+    """
+    value = reader.text(node, "group")
+    if value is None or by not in groups or value in groups[by]:
+        return value
+    near = suggestion(value, groups[by])
+    if by == "chain":
+        reader.problem(
+            node, "group: the slug of a known chain, or off_chain", near or "`holdfast chains` lists the slugs"
+        )
+    else:
+        known = f"group: a {by} that an instrument can have, one of {', '.join(groups[by])}"
+        reader.problem(node, known, near or f"choose one of them, or give an instrument this {by} in instruments.csv")
+    return None

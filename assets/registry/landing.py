@@ -86,7 +86,9 @@ def land(connection: Connection, inputs: Inputs, run_id: str) -> LandingResult:
     counts: dict[Kind, KindCounts] = {kind: KindCounts() for kind in source.kinds}
     for batch in inputs.batches:
         counts[batch.kind].files += 1
-    registry_changes = land_registry(connection, inputs.portfolios, inputs.instruments, inputs.scenarios)
+    registry_changes = land_registry(
+        connection, inputs.portfolios, inputs.instruments, inputs.scenarios, inputs.risk_scores
+    )
     landed = land_batches(connection, source, Window(), run_id, counts)
     paths = [batch.path for batch in inputs.batches]
     for kind, number in _retract(connection, source.name, paths).items():

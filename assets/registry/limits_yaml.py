@@ -11,14 +11,14 @@ from assets.registry.yaml_reader import Node, YamlReader
 AT_MOST = (
     "concentration_hhi", "largest_position", "largest_chain", "largest_protocol", "stablecoin_share", "stale_share",
     "fee_ratio", "long_exposure", "short_exposure", "gross_exposure", "net_exposure", "leverage", "var_95_1d",
-    "cvar_95_1d", "worst_stress", "current_drawdown",
+    "cvar_95_1d", "worst_stress", "current_drawdown", "chain_risk_score", "protocol_risk_score",
 )  # fmt: skip
 #: Rules whose danger is too little of it.
 AT_LEAST = ("buying_power", "effective_positions", "diversification_ratio")
 #: Shares of a whole, which cannot pass 1: a limit in percent would never be reached.
 SHARES = (
     "concentration_hhi", "largest_position", "largest_chain", "largest_protocol", "stablecoin_share", "stale_share",
-    "current_drawdown",
+    "current_drawdown", "chain_risk_score", "protocol_risk_score",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What portfolios.yaml and scenarios.yaml say, as plain values.
+"""What portfolios.yaml, scenarios.yaml and risk_scores.yaml say, as plain values.
 
 Belongs here: the shapes that the reader makes and the landing writes. Must not be here: parsing, SQL.
 """
@@ -91,6 +91,16 @@ class Scenario:
     id: str
     name: str
     shocks: tuple[Shock, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RiskScore:
+    """How risky the owner takes the chain or protocol `group` to be: 0 not at all, 1 utterly; and who says so."""
+
+    by: str
+    group: str
+    score: Decimal
+    source: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
-"""portfolios.yaml and scenarios.yaml from the registry's tables.
+"""portfolios.yaml, scenarios.yaml and risk_scores.yaml from the registry's tables.
 
-Belongs here: the documents, key by key. Must not be here: reading them (portfolios_yaml, scenarios_yaml), rows of any
+Belongs here: the documents, key by key. Must not be here: reading them (portfolios_yaml, scenarios_yaml,
+risk_scores_yaml), rows of any
 CSV file.
 
 Numbers are written as text with all digits of the stored double, so that the same double is read back. Every portfolio
@@ -123,6 +124,20 @@ def scenarios_yaml(connection: Connection) -> str | None:
     ]
     document = {"version": "1", "scenarios": entries}
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def risk_scores_yaml(connection: Connection) -> str | None:
+    """Write the document of the owner's risk scores; None where there is none."""
+    rows = connection.execute(
+        "select dimension, bucket, score, source from registry.risk_scores order by dimension, bucket"
+    ).fetchall()
+    if not rows:
+        return None
+    entries = [
+        {"by": dimension, "group": bucket, "score": _number(score), "source": source}
+        for dimension, bucket, score, source in rows
+    ]
+    return yaml.safe_dump({"version": "1", "scores": entries}, sort_keys=False, allow_unicode=True, width=1000)
 
 
 def _shock(stored: _Row) -> _Row:

@@ -1,4 +1,4 @@
-"""The registry's tables: what portfolios.yaml, scenarios.yaml and instruments.csv say becomes their state.
+"""The registry's tables: what portfolios.yaml, the other documents and instruments.csv say becomes their state.
 
 Belongs here: set-based writing of `registry.*`; a row that says the same already is left alone.
 Must not be here: checks of the inputs, `raw`.
@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 from psycopg import sql
 
-from assets.registry.model import Policy, Portfolio, PortfoliosFile, Scenario
+from assets.registry.model import Policy, Portfolio, PortfoliosFile, RiskScore, Scenario
 from assets.warehouse.database import Connection, copy_frame
 
 _PORTFOLIO = (
@@ -29,23 +29,29 @@ _POLICY = (
 )  # fmt: skip
 _LIMIT = ("portfolio_id", "metric", "warn", "fail")
 _SCENARIO = ("scenario_id", "name", "shocks")
+_RISK_SCORE = ("dimension", "bucket", "score", "source")
 # What belongs to a portfolio that the folder still names; a vanished portfolio keeps what it had.
 _NAMED = "portfolio_id in (select id from new_portfolios)"
 
 
 def land_registry(
-    connection: Connection, content: PortfoliosFile, instruments: pl.DataFrame, scenarios: Sequence[Scenario] = ()
+    connection: Connection,
+    content: PortfoliosFile,
+    instruments: pl.DataFrame,
+    scenarios: Sequence[Scenario] = (),
+    risk_scores: Sequence[RiskScore] = (),
 ) -> int:
     """Write the registry.
 
     A portfolio, account or wallet that the folder names no more becomes `is_active = false`; targets, policies and
-    limits of named portfolios, all custom instruments and all scenarios are replaced.
+    limits of named portfolios, all custom instruments, scenarios and risk scores are replaced.
 
     Args:
         connection: in a transaction of the caller.
         content: of portfolios.yaml.
         instruments: of instruments.csv.
         scenarios: of scenarios.yaml.
+        risk_scores: of risk_scores.yaml.
 
     Returns:
         How many rows were written; 0 when all was so already.
@@ -71,6 +77,8 @@ def land_registry(
     )
     _stage(connection, "limits", _LIMIT, limits)
     _stage(connection, "scenarios", _SCENARIO, (_scenario_row(scenario) for scenario in scenarios))
+    scores = ((score.by, score.group, _ratio(score.score), score.source) for score in risk_scores)
+    _stage(connection, "risk_scores", _RISK_SCORE, scores)
     _stage(connection, "instruments", instruments.columns, instruments.iter_rows())
 
     changed += _upsert(connection, "portfolios", ("id",), _PORTFOLIO, "updated_at = now()")
@@ -87,6 +95,8 @@ def land_registry(
     changed += _upsert(connection, "limits", ("portfolio_id", "metric"), _LIMIT)
     changed += _delete(connection, "scenarios", ("scenario_id",), "true")
     changed += _upsert(connection, "scenarios", ("scenario_id",), _SCENARIO)
+    changed += _delete(connection, "risk_scores", ("dimension", "bucket"), "true")
+    changed += _upsert(connection, "risk_scores", ("dimension", "bucket"), _RISK_SCORE)
     changed += _delete(connection, "instruments", ("instrument",), "true")
     changed += _upsert(connection, "instruments", ("instrument",), instruments.columns)
     changed += connection.execute(

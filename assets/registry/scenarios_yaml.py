@@ -5,9 +5,9 @@ Belongs here: the keys of the file and what must hold between them. Must not be 
 """
 
 import re
-from collections.abc import Mapping
 
-from assets.registry.identifiers import fiat_code, instrument_id, suggestion
+from assets.registry.groups import Groups, read_group
+from assets.registry.identifiers import fiat_code, instrument_id
 from assets.registry.instruments_csv import ASSET_CLASSES
 from assets.registry.model import Scenario, Shock
 from assets.registry.problems import Problem
@@ -21,7 +21,6 @@ TAKEN = (
     "equity_down_20", "base_currency_up_10", "base_currency_down_10", "rates_up_1pp", "stablecoin_depeg",
     "correlation_to_one",
 )  # fmt: skip
-Groups = Mapping[str, tuple[str, ...]]
 _SCENARIO_ID = re.compile(r"[a-z0-9_-]{1,64}")
 
 
@@ -88,23 +87,7 @@ def _target(reader: YamlReader, node: Node, fields: Fields, by: str, groups: Gro
         return reader.checked(fields[key], "a currency", _currency)
     if by == "asset_class":
         return reader.choice(fields[key], "group", ASSET_CLASSES)
-    return _group(reader, fields[key], by, groups)
-
-
-def _group(reader: YamlReader, node: Node, by: str, groups: Groups) -> str | None:
-    """A group that no instrument can have would shock nothing, unsaid."""
-    value = reader.text(node, "group")
-    if value is None or by not in groups or value in groups[by]:
-        return value
-    near = suggestion(value, groups[by])
-    if by == "chain":
-        reader.problem(
-            node, "group: the slug of a known chain, or off_chain", near or "`holdfast chains` lists the slugs"
-        )
-    else:
-        known = f"group: a {by} that an instrument can have, one of {', '.join(groups[by])}"
-        reader.problem(node, known, near or f"choose one of them, or give an instrument this {by} in instruments.csv")
-    return None
+    return read_group(reader, fields[key], by, groups)
 
 
 def _currency(text: str) -> str:

@@ -81,6 +81,9 @@ def household(folder: Path) -> Path:
         "version: 1\nscenarios:\n- {id: crash, name: 'A crash, \"ours\"', shocks: [{by: asset_class, group: etf, change: -0.3},"
         " {by: instrument, instrument: crypto:ETH, change: -0.6}]}\n"
     )
+    (folder / "risk_scores.yaml").write_text(
+        "version: 1\nscores: [{by: chain, group: ethereum, score: 0.1, source: ours}]\n"
+    )
     return folder
 
 
@@ -142,12 +145,15 @@ def test_a_run_of_the_export_publishes_the_same(database_url: str, module_databa
         == "user"
     )
 
+    metric = "select metric from marts.allocation_risk where portfolio_id = 'main' and rule = 'chain_risk_score'"
+    assert one(database_url, metric) == 0.1
+
     # and the export of the export is the export
     exported_to(module_database_url, tmp_path / "twice")
     files = sorted(path.relative_to(tmp_path / "twice") for path in (tmp_path / "twice").rglob("*") if path.is_file())
     assert [str(path) for path in files] == [
         "balances/balances.csv", "corporate_actions.csv", "instruments.csv", "portfolios.yaml", "prices/prices.csv",
-        "scenarios.yaml", "transactions/ledger.csv",
+        "risk_scores.yaml", "scenarios.yaml", "transactions/ledger.csv",
     ]  # fmt: skip
     for path in files:
         assert (tmp_path / "twice" / path).read_bytes() == (tmp_path / "exported" / path).read_bytes(), path

@@ -41,13 +41,14 @@ def test_all_problems_of_all_files_come_at_once(tmp_path: Path) -> None:
             "balances/b.csv": "portfolio\n",
             "instruments.csv": "instrument\nflat\n",
             "scenarios.yaml": "version: 2\nscenarios: []\n",
+            "risk_scores.yaml": "version: 2\nscores: []\n",
         },
     )
     with pytest.raises(InputProblems) as caught:
         read_inputs(folder, NOW)
     files = [problem.file for problem in caught.value.problems]
     assert set(files) == {"portfolios.yaml", "transactions/t.csv", "prices/p.csv", "balances/b.csv", "instruments.csv",
-        "scenarios.yaml",
+        "scenarios.yaml", "risk_scores.yaml",
     }  # fmt: skip
     assert files.count("transactions/t.csv") == 2
     assert [str(problem) for problem in validate(folder, NOW)] == str(caught.value).split("\n")

@@ -137,6 +137,13 @@ scenario_print as (
 
 ),
 
+score_print as (
+
+    select string_agg(scores::text, ',' order by scores.dimension, scores.bucket) as print
+    from {{ source('registry', 'risk_scores') }} as scores
+
+),
+
 -- whatever a portfolio can ask a price of
 used as (
 
@@ -228,7 +235,8 @@ select
             from {{ source('registry', 'limits') }} as limits
             where limits.portfolio_id = portfolios.portfolio_id
         ),
-        (select scenario_print.print from scenario_print)
+        (select scenario_print.print from scenario_print),
+        (select score_print.print from score_print)
     )) as analysis,
     -- null: no price that it can ask differs from what the last publication knew
     least(used_prices.changed_from, (select changed_rates.changed_from from changed_rates)) as changed_from

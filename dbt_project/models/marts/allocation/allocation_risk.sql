@@ -100,6 +100,28 @@ fees as (
 
 ),
 
+-- the mean of the owner's scores by value; of what is on no chain or in no protocol there is none
+scores as (
+
+    select
+        allocation.portfolio_id,
+        allocation.dimension,
+        case
+            when bool_and(scores.score is not null)
+                then sum(allocation.weight * scores.score::numeric) / sum(allocation.weight)
+        end as score,
+        string_agg(allocation.bucket, ', ' order by allocation.bucket) filter (where scores.score is null) as unscored
+    from allocation
+    left join {{ source('registry', 'risk_scores') }} as scores
+        on allocation.dimension = scores.dimension and allocation.bucket = scores.bucket
+    where
+        allocation.weight > 0
+        and (allocation.dimension, allocation.bucket) not in (('chain', 'off_chain'), ('protocol', 'none'))
+        and allocation.dimension in ('chain', 'protocol')
+    group by allocation.portfolio_id, allocation.dimension
+
+),
+
 metrics as (
 
     select
@@ -187,14 +209,10 @@ metrics as (
     from drawdowns
     union all
     select
-        portfolio_id, 'chain_risk_score', null, null, null,
-        'risk score of chains; no reviewed source of such scores is known, so none is made up'
-    from allocation where dimension = 'chain' and bucket <> 'off_chain' group by portfolio_id
-    union all
-    select
-        portfolio_id, 'protocol_risk_score', null, null, null,
-        'risk score of protocols; no reviewed source of such scores is known, so none is made up'
-    from allocation where dimension = 'protocol' and bucket <> 'none' group by portfolio_id
+        portfolio_id, dimension || '_risk_score', score, null, null,
+        'mean risk score of its ' || dimension || 's by value, by your risk_scores.yaml; 100 % is the utmost'
+        || coalesce(' (no score of ' || unscored || ')', '')
+    from scores
 
 ),
 
