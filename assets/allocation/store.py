@@ -21,12 +21,12 @@ from assets.allocation.loading import (
     read_holdings,
     read_instruments,
     read_previous_weights,
-    read_price_series,
     read_quotes,
     read_tasks,
 )
 from assets.allocation.model import AllocationPolicy
 from assets.allocation.optimiser import Outcome
+from assets.allocation.price_histories import read_price_series
 from assets.allocation.rows import (
     TABLES,
     Answered,
