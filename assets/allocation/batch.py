@@ -180,7 +180,7 @@ class Batch:
         job = self.shared.jobs[place]
         estimates = self.shared.estimates(place)
         constraints = make_constraints(job.policy, estimates.labels, self.attributes)
-        theirs = optimise(job.policy, estimates, constraints, job.risk_free_rate, job.previous)
+        theirs = optimise(job.policy, estimates, constraints, job.risk_free_rate, job.previous, is_check=True)
         if theirs.status != "optimal" or theirs.weights is None or outcome.weights is None:
             return outcome, None  # nothing to compare with: the proof stands alone
         check = compare(job, estimates, outcome.weights, theirs.weights)
