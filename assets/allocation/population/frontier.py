@@ -78,7 +78,10 @@ def trace_frontiers(
     expected, volatility = np.empty((count, points)), np.empty((count, points))
     residuals = np.empty(count)
     statuses, counts = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
-    kernel(quadratic_kernel.fill_frontiers, int((np.diff(offsets) ** 3).sum()))(
+    sizes = np.diff(offsets)
+    # a point goes through the matrices some five times
+    steps = int((sizes**3 + 5 * points * sizes**2).sum())
+    kernel(quadratic_kernel.fill_frontiers, steps)(
         covariance,
         expected_returns,
         offsets,
