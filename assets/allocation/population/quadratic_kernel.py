@@ -1,7 +1,8 @@
 """Mean-variance optima of many small portfolios, in loops that numba compiles (see assets.performance.compiled).
 
-Belongs here: the quadratic solver, the search for a target volatility, the proof of each answer. Must not be here:
-anything that numba does not compile, checks of the caller's arrays (optimum), what replaces a refused answer.
+Belongs here: the quadratic solver, the search for a target volatility, the points of a frontier, the proof of each
+answer. Must not be here: anything that numba does not compile, checks of the caller's arrays (optimum), what replaces
+a refused answer.
 
 Solver: the dual active-set method of Goldfarb and Idnani (1983, Mathematical Programming 27), for
 
@@ -11,6 +12,9 @@ It starts from x = 0, the minimum without limits, and adds the most violated lim
 met, with all active ones in its way, proves that there are no such weights. With `is_ratio` every limit b becomes
 b x sum(x) (Cornuejols and Tutuncu 2006, Optimization Methods in Finance, 8.2): then e is the excess return, and
 x / sum(x) has the largest Sharpe ratio.
+
+Where one limit asks more than in the last call, the method goes on from there: without that limit, the last solution is
+what the method has reached while it adds it.
 
 Limits have numbers: 0 is e'x = 1; then lower bounds, upper bounds, least and most of the rows.
 
