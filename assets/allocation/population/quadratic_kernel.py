@@ -743,31 +743,34 @@ def factorise(sub: Floats, size: int, scale: float, triangle: Floats, factor: Fl
         for i in range(size):
             for j in range(size):
                 factor[i, j] = 0.0
-            factor[i, i] = 1.0 / triangle[i, i]
+            for k in range(i):
+                for j in range(k + 1):
+                    factor[i, j] += triangle[k, i] * factor[k, j]
             for j in range(i):
-                total = 0.0
-                for k in range(j, i):
-                    total += triangle[i, k] * factor[k, j]
-                factor[i, j] = -total / triangle[i, i]
+                factor[i, j] = -factor[i, j] / triangle[i, i]
+            factor[i, i] = 1.0 / triangle[i, i]
         return True
     return False
 
 
 def cholesky(sub: Floats, size: int, scale: float, ridge: float, triangle: Floats) -> bool:
-    """Fill the lower `triangle` with L, LL' = sub / scale + ridge I; False where a pivot is too small to trust."""
+    """Fill the upper `triangle` with L', LL' = sub / scale + ridge I; False where a pivot is too small to trust.
+
+    A row's products go off all later rows at once: sums that wait for each of their terms take twice as long.
+    """
     for i in range(size):
-        for j in range(i):
-            value = sub[i, j] / scale
-            for k in range(j):
-                value -= triangle[i, k] * triangle[j, k]
-            triangle[i, j] = value / triangle[j, j]
-        own = sub[i, i] / scale
-        pivot = own + ridge
-        for k in range(i):
-            pivot -= triangle[i, k] * triangle[i, k]
-        if not pivot > max(SINGULAR * own, 0.1 * ridge):
+        for j in range(i, size):
+            triangle[i, j] = sub[i, j] / scale
+        triangle[i, i] += ridge
+    for k in range(size):
+        if not triangle[k, k] > max(SINGULAR * (sub[k, k] / scale), 0.1 * ridge):
             return False
-        triangle[i, i] = math.sqrt(pivot)
+        triangle[k, k] = math.sqrt(triangle[k, k])
+        for j in range(k + 1, size):
+            triangle[k, j] /= triangle[k, k]
+        for i in range(k + 1, size):
+            for j in range(i, size):
+                triangle[i, j] -= triangle[k, i] * triangle[k, j]
     return True
 
 
