@@ -246,19 +246,19 @@ def fill_frontiers(
                 inverse, triangle, vectors, active, pressure,
             )  # fmt: skip
             is_followed = status == OPTIMAL
-            if point == 0:
-                residuals[portfolio], statuses[portfolio] = residual, status
             if is_followed:
                 expected[portfolio, point] = dot(row[groups], vectors[0], size)
                 values[portfolio, point] = value
                 for i in range(size):
                     weights[begin + i, point] = vectors[0, i]
-            if point == 0:
-                span = highest[portfolio] - expected[portfolio, 0]
-                if is_followed:
-                    counts[portfolio] = len(shares) if span > SMALLEST_SPAN else 1
-                if counts[portfolio] <= 1:
-                    break
+            if point > 0:
+                continue
+            residuals[portfolio], statuses[portfolio] = residual, status
+            span = highest[portfolio] - expected[portfolio, 0]
+            if is_followed:
+                counts[portfolio] = len(shares) if span > SMALLEST_SPAN else 1
+            if counts[portfolio] <= 1:
+                break
 
 
 def solve_point(
