@@ -25,8 +25,8 @@ MEASURES = ("volatility", "sharpe_ratio", "max_drawdown", "value_at_risk", "expe
 
 
 @contextmanager
-def loaded(sizes: np.ndarray) -> Iterator[Connection]:
-    """A connection to a database with portfolios of these sizes over 500 instruments, minimum volatility."""
+def loaded(sizes: np.ndarray, objective: str = "min_volatility", target: float | None = None) -> Iterator[Connection]:
+    """A connection to a database with portfolios of these sizes over 500 instruments."""
     rng = np.random.default_rng(1)
     with temporary_home() as home:
         url = ensure_running(home).url
@@ -34,17 +34,20 @@ def loaded(sizes: np.ndarray) -> Iterator[Connection]:
             migrate(connection)
         with connect(url) as connection:
             load_market(connection, UNIVERSE, rng)
-            load_portfolios(connection, sizes, UNIVERSE, rng, "min_volatility", CAP)
+            load_portfolios(connection, sizes, UNIVERSE, rng, objective, CAP)
+            connection.execute("update registry.policies set target = %s", [target])
             connection.execute("create table intermediate.measured (portfolio_id text, " + ", ".join(
                 f"{name} double precision" for name in MEASURES) + ")")  # fmt: skip
             connection.commit()
             yield connection
 
 
-def one_large(size: int = 200, times: int = 100) -> np.ndarray:
+def one_large(
+    size: int = 200, times: int = 100, objective: str = "min_volatility", target: float | None = None
+) -> np.ndarray:
     """Seconds of each of `times` runs of one portfolio of `size`, read, solved, solved again, written, committed."""
     seconds = []
-    with loaded(np.array([size])) as connection:
+    with loaded(np.array([size]), objective, target) as connection:
         for number in range(times + 3):
             started = time.perf_counter()
             run_optimisation(connection, AS_OF, f"run-{number}")

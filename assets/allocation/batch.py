@@ -12,10 +12,10 @@ from assets.allocation.answers import Answer, Attributes, Check, Job
 from assets.allocation.estimated import Estimated
 from assets.allocation.estimates import Estimates
 from assets.allocation.frontier import POINTS, Frontier, frontier_of, group_limits, highest_return
-from assets.allocation.model import Constraints, FloatArray, make_constraints
+from assets.allocation.model import Constraints, FloatArray, UnsolvedError, make_constraints
 from assets.allocation.optimiser import NORMAL_QUANTILE, Figures, Outcome, figures, optimise
 from assets.allocation.population import moments
-from assets.allocation.population.frontier import trace_frontiers
+from assets.allocation.population.frontier import Frontiers, trace_frontiers
 from assets.allocation.population.hierarchy import hierarchical_risk_parity
 from assets.allocation.population.optimum import OPTIMAL, GroupLimits, best_returns, solve_population
 from assets.allocation.population.proof import keep_limits
@@ -50,17 +50,18 @@ class Batch:
     def answers(self) -> dict[str, Answer]:
         """By portfolio, those with proven weights alone."""
         objective = self.jobs[0].policy.objective
-        weights, residuals, statuses = self._solve(objective)
+        found = self._trace_frontiers()
+        weights, residuals, statuses = self._solve(objective, found)
         reasons: list[str | None] = [None] * len(self.jobs)
         lacking = np.isin(statuses, list(LACKING))
         if lacking.any():
-            # the next of the chain for those that have no such optimum; solved for all: it takes microseconds
-            other, proof, found = self._solve("min_volatility")
+            # the next of the chain for those that have no such optimum
+            other, proof, least = least_volatile(found)
             is_lacking = np.repeat(lacking, np.diff(self.offsets))
             weights, residuals = np.where(is_lacking, other, weights), np.where(lacking, proof, residuals)
             for i in np.flatnonzero(lacking).tolist():
                 reasons[i] = f"{LACKING[str(statuses[i])]}; used min_volatility"
-            statuses = np.where(lacking, found, statuses)
+            statuses = np.where(lacking, least, statuses)
         min_assets = np.array([job.policy.min_assets for job in self.jobs])
         holding = np.array([job.policy.holding for job in self.jobs])
         proven = (statuses == OPTIMAL) & keep_limits(
@@ -69,7 +70,6 @@ class Batch:
         expected, volatility = moments.figures_of(
             self.shared.covariance, self.means, self.offsets, self.members, weights, self.kept, self.added
         )
-        frontiers = self._frontiers(proven)
         answers = {}
         for i in np.flatnonzero(proven).tolist():
             own = slice(self.offsets[i], self.offsets[i + 1])
@@ -79,12 +79,14 @@ class Batch:
                 None if np.isnan(residuals[i]) else float(residuals[i]),
                 reasons[i],
                 self._figures(i, float(expected[i]), float(volatility[i])),
-                frontiers[i],
+                self._frontier(i, found),
             )
         return answers
 
-    def _solve(self, objective: str) -> tuple[FloatArray, FloatArray, np.ndarray]:
+    def _solve(self, objective: str, frontiers: Frontiers) -> tuple[FloatArray, FloatArray, np.ndarray]:
         """Weights (as members), KKT residuals and statuses (portfolios,)."""
+        if objective == "min_volatility":
+            return least_volatile(frontiers)
         if objective == "hrp":
             parity = hierarchical_risk_parity(
                 self.shared.covariance, self.offsets, self.members, kept=self.kept, added=self.added
@@ -110,16 +112,12 @@ class Batch:
         universe = self.shared.universes[self.places[i]]
         return make_constraints(self.jobs[i].policy, universe.labels, self.attributes)
 
-    def _frontiers(self, proven: np.ndarray) -> list[Frontier]:
+    def _trace_frontiers(self) -> Frontiers:
         if self.groups is None:
             highest = best_returns(self.means, self.offsets, self.members, self.lower, self.upper)
         else:
-            highest = np.array([
-                highest_return(self.means[self.shared.own(self.places[i])], self._constraints(i)) if proven[i]
-                else np.nan
-                for i in range(len(self.jobs))
-            ])  # fmt: skip
-        found = trace_frontiers(
+            highest = np.array([self._highest_return(i) for i in range(len(self.jobs))])
+        return trace_frontiers(
             self.shared.covariance,
             self.means,
             self.offsets,
@@ -132,15 +130,16 @@ class Batch:
             kept=self.kept,
             added=self.added,
         )
-        return [
-            frontier_of(
-                found.expected_return[i],
-                found.volatility[i],
-                found.weights[self.offsets[i] : self.offsets[i + 1]],
-                int(found.counts[i]),
-            )
-            for i in range(len(self.jobs))
-        ]
+
+    def _highest_return(self, i: int) -> float:
+        try:
+            return highest_return(self.means[self.shared.own(self.places[i])], self._constraints(i))
+        except UnsolvedError:
+            return np.nan  # no weights keep the limits: the solver says so too
+
+    def _frontier(self, i: int, found: Frontiers) -> Frontier:
+        own = slice(self.offsets[i], self.offsets[i + 1])
+        return frontier_of(found.expected_return[i], found.volatility[i], found.weights[own], int(found.counts[i]))
 
     def _figures(self, i: int, expected: float, volatility: float) -> Figures:
         return sharpe_figures(
@@ -181,7 +180,7 @@ class Batch:
         job = self.shared.jobs[place]
         estimates = self.shared.estimates(place)
         constraints = make_constraints(job.policy, estimates.labels, self.attributes)
-        theirs = optimise(job.policy, estimates, constraints, job.risk_free_rate, job.previous)
+        theirs = optimise(job.policy, estimates, constraints, job.risk_free_rate, job.previous, is_check=True)
         if theirs.status != "optimal" or theirs.weights is None or outcome.weights is None:
             return outcome, None  # nothing to compare with: the proof stands alone
         check = compare(job, estimates, outcome.weights, theirs.weights)
@@ -192,6 +191,11 @@ class Batch:
             f"{check.reference:.9g}; used PyPortfolioOpt"
         )
         return replace(theirs, status="fallback", reason=reason), check
+
+
+def least_volatile(frontiers: Frontiers) -> tuple[FloatArray, FloatArray, np.ndarray]:
+    """Weights (as members), KKT residuals and statuses (portfolios,): a frontier begins with the least volatility."""
+    return np.ascontiguousarray(frontiers.weights[:, 0]), frontiers.kkt_residual, frontiers.status
 
 
 def compare(job: Job, estimates: Estimates, ours: FloatArray, theirs: FloatArray) -> Check:

@@ -166,8 +166,9 @@ def _poor_shape(series: PriceSeries, first: np.datetime64, end: np.datetime64) -
     if own_days < MIN_COVERAGE * window_days:
         return Exclusion(series.label, "too_short", f"begins {observed[0]}, others {first}")
     unchanged = np.diff(series.quote_prices) == 0
-    if unchanged.mean() > MAX_UNCHANGED_SHARE:
-        return Exclusion(series.label, "unchanging", f"{100 * unchanged.mean():.0f} % of its closes repeat the last")
+    share = np.count_nonzero(unchanged) / len(unchanged)
+    if share > MAX_UNCHANGED_SHARE:
+        return Exclusion(series.label, "unchanging", f"{100 * share:.0f} % of its closes repeat the last")
     changes = np.flatnonzero(~unchanged)
     repeated = _days(series.dates[-1] - series.dates[changes[-1] + 1])
     if repeated > max(MAX_REPEATED_DAYS, series.max_age_days):
@@ -176,7 +177,7 @@ def _poor_shape(series: PriceSeries, first: np.datetime64, end: np.datetime64) -
 
 
 def _days(span: np.timedelta64) -> int:
-    return int(span / np.timedelta64(1, "D"))
+    return int(span.astype("timedelta64[D]").astype(np.int64))
 
 
 def join(kept: Sequence[PriceSeries], exclusions: tuple[Exclusion, ...], lookback_days: int) -> AlignedReturns:

@@ -1,19 +1,17 @@
-"""What the optimisation reads from the database, in sets: portfolios, holdings, price histories, quotes, last weights.
+"""What the optimisation reads from the database, in sets: portfolios, holdings, quotes, last weights.
 
-Belongs here: SELECT statements and their rows as plain types. Must not be here: arithmetic on weights, writing.
+Belongs here: SELECT statements and their rows as plain types. Must not be here: price histories (price_histories),
+arithmetic on weights, writing.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
-
-from assets.allocation.estimates import PriceSeries
 from assets.allocation.model import DEFAULT_CONFIDENCE, AllocationPolicy, parse_group_limits, parse_views
 from assets.rebalancing.model import Holding, Quote
 from assets.warehouse.database import Connection, has_relation
@@ -150,82 +148,6 @@ def read_instruments(connection: Connection, instrument_ids: Iterable[str]) -> d
         )
         for row in rows
     }
-
-
-def read_price_series(
-    connection: Connection,
-    instruments: Mapping[str, Instrument],
-    base_currency: str,
-    as_of_date: date,
-    lookback_days: int,
-) -> dict[str, PriceSeries]:
-    """Observed closes of the last `lookback_days` in the base currency, splits undone; without any: missing.
-
-    Prices of an instance (a token on a chain) are those of its economic asset where it has none of its own.
-    """
-    # arrays: a row for each of hundreds of days of hundreds of instruments costs more than all estimates
-    rows = (
-        connection.cursor(binary=True)
-        .execute(
-            """
-        select instruments.instrument_id,
-            array_agg(prices.valuation_date - date '1970-01-01' order by prices.valuation_date),
-            array_agg(prices.price::float8 order by prices.valuation_date),
-            array_agg(
-                (prices.price * case when prices.currency = %(base)s then 1 else fx.rate end)::float8
-                order by prices.valuation_date
-            )
-        from intermediate.int_instruments as instruments
-        inner join intermediate.int_price_daily as prices
-            on prices.instrument_id = instruments.pricing_instrument_id
-            and prices.is_observed
-            and prices.valuation_date between %(first)s and %(last)s
-        left join intermediate.int_fx_daily as fx
-            on fx.currency = prices.currency and fx.quote = %(base)s and fx.fx_date = prices.valuation_date
-        where instruments.instrument_id = any(%(instruments)s)
-        group by instruments.instrument_id
-        """,
-            {
-                "base": base_currency,
-                "first": as_of_date - timedelta(days=lookback_days),
-                "last": as_of_date,
-                "instruments": sorted(instruments),
-            },
-        )
-        .fetchall()
-    )
-    splits = _splits(connection, sorted(instruments))
-    return {row[0]: _series(row, instruments[row[0]], splits.get(row[0], [])) for row in rows}
-
-
-def _splits(connection: Connection, instrument_ids: list[str]) -> dict[str, list[tuple[date, float]]]:
-    rows = connection.execute(
-        """
-        select distinct on (instruments.instrument_id, splits.ex_date)
-            instruments.instrument_id, splits.ex_date, splits.ratio::float8
-        from intermediate.int_instruments as instruments
-        inner join intermediate.int_splits as splits
-            on splits.instrument_id in (instruments.instrument_id, instruments.pricing_instrument_id)
-        where instruments.instrument_id = any(%s)
-        order by instruments.instrument_id, splits.ex_date, splits.instrument_id = instruments.instrument_id desc
-        """,
-        [instrument_ids],
-    ).fetchall()
-    splits: dict[str, list[tuple[date, float]]] = defaultdict(list)
-    for instrument_id, ex_date, ratio in rows:
-        splits[instrument_id].append((ex_date, ratio))
-    return splits
-
-
-def _series(row: Sequence[Any], instrument: Instrument, splits: list[tuple[date, float]]) -> PriceSeries:
-    label, days, *prices = row
-    dates = np.array(days, dtype="datetime64[D]")
-    quoted, based = (np.array(values, dtype=np.float64) for values in prices)  # None becomes NaN
-    for ex_date, ratio in splits:
-        # from its ex-date on, one old unit is `ratio` new ones
-        quoted[dates >= np.datetime64(ex_date, "D")] *= ratio
-        based[dates >= np.datetime64(ex_date, "D")] *= ratio
-    return PriceSeries(label, dates, based, quoted, instrument.annualization_days, instrument.max_price_age_days)
 
 
 def read_quotes(

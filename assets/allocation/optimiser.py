@@ -86,6 +86,7 @@ class _Problem:
     constraints: Constraints
     risk_free_rate: float
     costs: TradingCosts | None = None
+    is_check: bool = False
 
 
 def optimise(
@@ -96,6 +97,7 @@ def optimise(
     previous: Mapping[str, float] | None = None,
     current: Mapping[str, float] | None = None,
     liquidity: Mapping[str, float] | None = None,
+    is_check: bool = False,
 ) -> Outcome:
     """Weights for a policy, proven, or the reason why there are none.
 
@@ -108,6 +110,7 @@ def optimise(
         current: weights held now by label, as shares of what the targets are shares of, cash included; what they lack
             to 1 pays for purchases.
         liquidity: value traded a day over the portfolio's value, by label; a missing one is unknown.
+        is_check: asked for beside other weights: the quickest solvers come first, proven alike.
     """
     if estimates.labels != constraints.labels:
         raise ValueError("estimates and constraints must have the same labels in the same order")
@@ -118,7 +121,7 @@ def optimise(
         return Outcome("failed", str(error))
     reasons: list[str] = []
     notes: tuple[str, ...] = ()
-    plain = _Problem(policy, estimates, limits, risk_free_rate)
+    plain = _Problem(policy, estimates, limits, risk_free_rate, is_check=is_check)
     try:
         problem = plain
         if policy.objective == "black_litterman":
@@ -225,7 +228,7 @@ def _raised(problem: _Problem, weights: FloatArray) -> Constraints:
 def _proven(problem: _Problem, constraints: Constraints) -> _Proven:
     policy = problem.policy
     reasons: list[str] = []
-    for solver in solvers_of(policy.objective):
+    for solver in solvers_of(policy.objective, problem.is_check):
         try:
             candidate, used = solve_with_cuts(
                 partial(_solve, problem, solver=solver), lambda found: found.weights, constraints

@@ -14,6 +14,8 @@ from assets.allocation.verify import ACTIVE_TOLERANCE
 SOLVER_OPTIONS: dict[str, dict[str, Any]] = {
     "CLARABEL": {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-10},
     "SCS": {"eps": 1e-9, "max_iters": 50_000},
+    # 133 at n = 200; without an end, active sets may go in circles for ever
+    "HIGHS": {"qp_iteration_limit": 20_000},
 }
 
 

@@ -4,8 +4,10 @@ Belongs here: the order of the work. Must not be here: numerics, SELECT statemen
 what (rows).
 """
 
+import gc
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from operator import attrgetter
@@ -21,12 +23,12 @@ from assets.allocation.loading import (
     read_holdings,
     read_instruments,
     read_previous_weights,
-    read_price_series,
     read_quotes,
     read_tasks,
 )
 from assets.allocation.model import AllocationPolicy
 from assets.allocation.optimiser import Outcome
+from assets.allocation.price_histories import read_price_series
 from assets.allocation.rows import (
     TABLES,
     Answered,
@@ -103,6 +105,20 @@ class _Chunk:
     trading: TradingInputs
 
 
+@contextmanager
+def _collecting_what_is_new() -> Iterator[None]:
+    """Keep the garbage collector from what was there before, such as the modules of the process around it.
+
+    Going through them took 110 ms, in one run of eighty.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+@_collecting_what_is_new()
 def run_optimisation(
     connection: Connection,
     as_of_date: date,

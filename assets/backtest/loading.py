@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assets.allocation.estimates import PriceSeries
-from assets.allocation.loading import Instrument, PortfolioTask, read_instruments, read_price_series, read_tasks
+from assets.allocation.loading import Instrument, PortfolioTask, read_instruments, read_tasks
 from assets.allocation.model import AllocationPolicy, FloatArray
+from assets.allocation.price_histories import read_price_series
 from assets.warehouse.database import Connection
 
 # by the ledger, so that it is the same whichever portfolios the run computes; cash is no candidate

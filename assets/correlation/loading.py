@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from assets.allocation.estimates import PriceSeries
-from assets.allocation.loading import read_instruments, read_price_series
+from assets.allocation.loading import read_instruments
+from assets.allocation.price_histories import read_price_series
 from assets.correlation.model import CURRENCY, LONG_WINDOW, MOST_ASSETS, Floats, Levels
 from assets.warehouse.database import Connection, has_relation
 

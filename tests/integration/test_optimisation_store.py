@@ -296,16 +296,29 @@ def test_prices_are_brought_to_the_base_currency(warehouse: Connection) -> None:
     add_instrument(warehouse, "crypto:INEUR", [d * r for d, r in zip(dollars, rates, strict=True)], "fiat:EUR")
     add_instrument(warehouse, "crypto:INUSD", dollars, "fiat:USD")
     add_instrument(warehouse, "crypto:INGBP", walk(9, 0.0), "fiat:GBP")  # no rate at all
+    # in dollars first, then in euro
+    add_instrument(
+        warehouse,
+        "crypto:INBOTH",
+        [d * (r if i >= 150 else 1) for i, (d, r) in enumerate(zip(dollars, rates, strict=True))],
+        "fiat:EUR",
+    )
     first = AS_OF - timedelta(days=DAYS - 1)
     rate_rows = [("fiat:USD", "fiat:EUR", first + timedelta(days=i), rate) for i, rate in enumerate(rates)]
     copy_rows(warehouse, "intermediate.int_fx_daily", ("currency", "quote", "fx_date", "rate"), rate_rows)
-    for name in ("INEUR", "INUSD"):
+    warehouse.execute(
+        "update intermediate.int_price_daily set currency = 'fiat:USD'"
+        " where instrument_id = 'crypto:INBOTH' and valuation_date < %s",
+        [first + timedelta(days=150)],
+    )
+    for name in ("INEUR", "INUSD", "INBOTH"):
         universe = ["crypto:BTC", f"crypto:{name}", "crypto:INGBP"]
         add_portfolio(warehouse, name.lower(), HELD, "EUR", **policy("min_volatility", universe))
     summary = run_optimisation(warehouse, AS_OF, "run")
-    assert summary.statuses == {"optimal": 2}
-    euro, dollar = weights(warehouse, "ineur"), weights(warehouse, "inusd")
+    assert summary.statuses == {"optimal": 3}
+    euro, dollar, both = (weights(warehouse, name) for name in ("ineur", "inusd", "inboth"))
     assert euro["crypto:INEUR"] == pytest.approx(dollar["crypto:INUSD"], abs=1e-6)
+    assert both["crypto:INBOTH"] == pytest.approx(dollar["crypto:INUSD"], abs=1e-6)
     assert set(euro) == {"crypto:BTC", "crypto:INEUR"}
     assert "crypto:INGBP left out: missing_rate" in summary.notes["ineur"]
 

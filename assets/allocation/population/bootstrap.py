@@ -62,7 +62,7 @@ def sharpe_deviations(
         starts = np.stack([_starts(seed, days, blocks) for seed in seeds[begin:end]])
         own = slice(offsets[begin], offsets[end])
         ratios = np.empty((end - begin, 1 + RESAMPLES))
-        steps = (end - begin) * RESAMPLES * blocks
+        steps = (end - begin) * RESAMPLES * blocks + int(offsets[end] - offsets[begin]) * days
         kernel(bootstrap_kernel.fill_ratios, steps)(
             floats(by_asset),
             integers(offsets[begin : end + 1] - offsets[begin]),

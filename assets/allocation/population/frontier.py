@@ -1,6 +1,6 @@
 """Efficient frontiers of a whole population: least volatility for steps of return, each point proven or marked.
 
-Belongs here: the targets of the points and their solution in one call. Must not be here: the solver (quadratic_kernel),
+Belongs here: where the points lie and their solution in one call. Must not be here: the solver (quadratic_kernel),
 limits from policies, SQL.
 """
 
@@ -9,31 +9,34 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from assets.allocation.population.moments import figures_of
-from assets.allocation.population.optimum import OPTIMAL, GroupLimits, solve_population
-from assets.allocation.population.shapes import Floats, Integers, spread
+from assets.allocation.population import quadratic_kernel
+from assets.allocation.population.optimum import STATUSES, GroupLimits, rows_of
+from assets.allocation.population.shapes import Floats, Integers, floats, require_population, spread
+from assets.performance.compiled import kernel
 
-# below this span of returns a frontier is one point
-SMALLEST_SPAN = 1e-9
 # the last target, a hair below the highest return, which rounding could put out of reach
 NEARLY = 1.0 - 1e-7
 
 
 @dataclass(frozen=True)
 class Frontiers:
-    """Points of each portfolio by rising return.
+    """Points of each portfolio by rising return; the first is its least volatility.
 
     Attributes:
         counts: (portfolios,) points asked for: 0 where the least volatility has no proof, 1 where all returns are one.
         expected_return: (portfolios, points) a year; NaN where a point was not asked for or has no proof.
         volatility: likewise.
-        weights: (members, points).
+        weights: (members, points), likewise.
+        kkt_residual: (portfolios,) of the first point, as `Optima.kkt_residual`.
+        status: (portfolios,) of the first point, one of STATUSES.
     """
 
     counts: NDArray[np.int64]
     expected_return: Floats
     volatility: Floats
     weights: Floats
+    kkt_residual: Floats
+    status: NDArray[np.str_]
 
 
 def trace_frontiers(
@@ -52,60 +55,51 @@ def trace_frontiers(
 ) -> Frontiers:
     """Points of equal steps in return, from the least volatile portfolio to the one of highest return.
 
+    Each is solved from the one before it, so that a frontier takes about as long as two optima; every point is proven
+    by its own conditions.
+
     Args:
         covariance: as in solve_population, like what is not named here.
         expected_returns: (N,).
         offsets: (portfolios + 1,).
         members: positions.
         points: how many, at least 2.
-        highest: (portfolios,) the highest return within the limits.
+        highest: (portfolios,) the highest return within the limits; NaN: unknown, the frontier is one point.
         lower: bounds.
         upper: bounds.
         groups: further limits.
         kept: of the covariance.
         added: of the covariance.
     """
-    sizes, count = np.diff(offsets), len(offsets) - 1
-    low, high = spread(lower, len(members)), spread(upper, len(members))
-    share, more = spread(kept, count), spread(added, count)
-    least = solve_population(
-        covariance, expected_returns, offsets, members, "min_volatility", lower=low, upper=high, groups=groups,
-        kept=share, added=more,
-    )  # fmt: skip
-    lowest, _ = figures_of(covariance, expected_returns, offsets, members, least.weights, share, more)
-    is_found = least.status == OPTIMAL
-    span = np.where(is_found, highest - lowest, np.nan)
-    counts = np.where(is_found, np.where(span > SMALLEST_SPAN, points, 1), 0)
-    targets = lowest[:, None] + span[:, None] * np.linspace(0.0, NEARLY, points)[None, 1:]
-    targets[counts < points] = np.nan
-    again = points - 1
-    # every portfolio `again` times, one after the other
-    repeated = np.concatenate([[0], np.repeat(sizes, again).cumsum()])
-    places = np.repeat(offsets[:-1], again * sizes) + _counting(np.repeat(sizes, again))
-    steps = solve_population(
-        covariance, expected_returns, repeated, members[places], "efficient_return", lower=low[places],
-        upper=high[places], groups=groups, targets=targets.ravel(), kept=np.repeat(share, again),
-        added=np.repeat(more, again),
-    )  # fmt: skip
-    expected, volatility = figures_of(
-        covariance, expected_returns, repeated, members[places], steps.weights, np.repeat(share, again),
-        np.repeat(more, again),
-    )  # fmt: skip
-    first = figures_of(covariance, expected_returns, offsets, members, least.weights, share, more)
+    covariance, offsets, members = require_population(covariance, offsets, members)
+    expected_returns, count = floats(expected_returns), len(offsets) - 1
+    limits = rows_of(groups, expected_returns, len(covariance))
     weights = np.empty((len(members), points))
-    weights[:, 0] = least.weights
-    for portfolio in range(count):
-        begin, end = offsets[portfolio], offsets[portfolio + 1]
-        own = steps.weights[again * begin : again * end]
-        weights[begin:end, 1:] = own.reshape(again, end - begin).T
-    return Frontiers(
-        counts,
-        np.column_stack([first[0], expected.reshape(count, again)]),
-        np.column_stack([first[1], volatility.reshape(count, again)]),
+    expected, volatility = np.empty((count, points)), np.empty((count, points))
+    residuals = np.empty(count)
+    statuses, counts = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
+    sizes = np.diff(offsets)
+    # a point goes through the matrices some five times
+    steps = int((sizes**3 + 5 * points * sizes**2).sum())
+    kernel(quadratic_kernel.fill_frontiers, steps)(
+        covariance,
+        expected_returns,
+        offsets,
+        members,
+        spread(lower, len(members)),
+        spread(upper, len(members)),
+        limits.rows,
+        limits.least,
+        limits.most,
+        spread(kept, count),
+        spread(added, count),
+        floats(highest),
+        np.linspace(0.0, NEARLY, points),
         weights,
+        expected,
+        volatility,
+        residuals,
+        statuses,
+        counts,
     )
-
-
-def _counting(sizes: Integers) -> Integers:
-    """0, 1, ... size - 1 for each size, one after the other."""
-    return np.asarray(np.arange(sizes.sum()) - np.repeat(sizes.cumsum() - sizes, sizes), dtype=np.int64)
+    return Frontiers(counts, expected, volatility, weights, residuals, STATUSES[statuses])

@@ -149,7 +149,7 @@ def figures_of(
 def _products(deviations: Floats, shares: Floats) -> Floats:
     size, days = deviations.shape
     products = np.empty((size, size))
-    kernel(moments_kernel.fill_products, size * (size + 1) // 2 * days)(floats(deviations), shares, products)
+    kernel(moments_kernel.fill_products, size * (size + 1) // 2 * days)(floats(deviations.T), shares, products)
     return products
 
 

@@ -20,14 +20,20 @@ LEDOIT_WOLF, OAS = 0, 1
 
 
 def fill_products(deviations: Floats, shares: Floats, products: Floats) -> None:
-    """Fill `products` (N, N) with the sums over days of share x deviation x deviation; `deviations` is (N, days)."""
-    for i in range(len(deviations)):
+    """Fill `products` (N, N) with the sums over days of share x deviation x deviation; `deviations` is (days, N).
+
+    The pairs of one asset go through the days side by side: their sums do not wait for each other.
+    """
+    size = len(products)
+    for i in range(size):
         for j in range(i + 1):
-            total = 0.0
-            for day in range(deviations.shape[1]):
-                total += shares[day] * (deviations[i, day] * deviations[j, day])
-            products[i, j] = total
-            products[j, i] = total
+            products[i, j] = 0.0
+        for day in range(len(deviations)):
+            own = deviations[day, i]
+            for j in range(i + 1):
+                products[i, j] += shares[day] * (own * deviations[day, j])
+        for j in range(i):
+            products[j, i] = products[i, j]
 
 
 def fill_shrinkage(

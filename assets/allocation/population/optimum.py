@@ -120,16 +120,8 @@ def solve_population(
         raise ValueError(f"objective {objective!r}, expected one of {', '.join(OBJECTIVES)}")
     covariance, offsets, members = require_population(covariance, offsets, members)
     expected_returns = floats(expected_returns)
-    universe, count = len(covariance), len(offsets) - 1
-    if expected_returns.shape != (universe,):
-        raise ValueError(f"{expected_returns.shape} expected returns for a covariance of {universe}")
-    if groups is None:
-        groups = GroupLimits(np.empty((0, universe)), np.empty(0), np.empty(0))
-    rows = floats(groups.rows)
-    if rows.shape != (len(groups.least), universe) or len(groups.least) != len(groups.most):
-        raise ValueError(f"group rows {rows.shape}, expected ({len(groups.least)}, {universe}) and as many limits")
-    if not np.isfinite(rows).all():
-        raise ValueError("group rows hold a value that is not finite")
+    count = len(offsets) - 1
+    limits = rows_of(groups, expected_returns, len(covariance))
     weights = np.empty(len(members))
     values, residuals = np.empty(count), np.empty(count)
     statuses = np.empty(count, dtype=np.int64)
@@ -141,9 +133,9 @@ def solve_population(
         members,
         spread(lower, len(members)),
         spread(upper, len(members)),
-        rows,
-        floats(groups.least),
-        floats(groups.most),
+        limits.rows,
+        limits.least,
+        limits.most,
         OBJECTIVES[objective],
         spread(risk_free_rate, count),
         spread(targets, count),
@@ -155,6 +147,24 @@ def solve_population(
         statuses,
     )
     return Optima(offsets, weights, values, residuals, STATUSES[statuses])
+
+
+def rows_of(groups: GroupLimits | None, expected_returns: Floats, universe: int) -> GroupLimits:
+    """The group limits in the form that the kernels read; none are no rows.
+
+    Raises:
+        ValueError: they or the expected returns do not fit a universe of so many, or a row is not finite.
+    """
+    if expected_returns.shape != (universe,):
+        raise ValueError(f"{expected_returns.shape} expected returns for a covariance of {universe}")
+    if groups is None:
+        return GroupLimits(np.empty((0, universe)), np.empty(0), np.empty(0))
+    rows = floats(groups.rows)
+    if rows.shape != (len(groups.least), universe) or len(groups.least) != len(groups.most):
+        raise ValueError(f"group rows {rows.shape}, expected ({len(groups.least)}, {universe}) and as many limits")
+    if not np.isfinite(rows).all():
+        raise ValueError("group rows hold a value that is not finite")
+    return GroupLimits(rows, floats(groups.least), floats(groups.most))
 
 
 def best_returns(

@@ -1,7 +1,8 @@
 """Mean-variance optima of many small portfolios, in loops that numba compiles (see assets.performance.compiled).
 
-Belongs here: the quadratic solver, the search for a target volatility, the proof of each answer. Must not be here:
-anything that numba does not compile, checks of the caller's arrays (optimum), what replaces a refused answer.
+Belongs here: the quadratic solver, the search for a target volatility, the points of a frontier, the proof of each
+answer. Must not be here: anything that numba does not compile, checks of the caller's arrays (optimum), what replaces
+a refused answer.
 
 Solver: the dual active-set method of Goldfarb and Idnani (1983, Mathematical Programming 27), for
 
@@ -11,6 +12,9 @@ It starts from x = 0, the minimum without limits, and adds the most violated lim
 met, with all active ones in its way, proves that there are no such weights. With `is_ratio` every limit b becomes
 b x sum(x) (Cornuejols and Tutuncu 2006, Optimization Methods in Finance, 8.2): then e is the excess return, and
 x / sum(x) has the largest Sharpe ratio.
+
+Where one limit asks more than in the last call, the method goes on from there: without that limit, the last solution is
+what the method has reached while it adds it.
 
 Limits have numbers: 0 is e'x = 1; then lower bounds, upper bounds, least and most of the rows.
 
@@ -49,6 +53,7 @@ NO_VARIANCE = 1e-12
 TARGET_CLOSE = 1e-12  # of the variance
 TARGET_MET = 1e-9  # of the variance, when proven
 TARGET_ROUNDS = 100
+SMALLEST_SPAN = 1e-9  # of returns, below which a frontier is one point
 
 
 def solve_population(
@@ -107,7 +112,6 @@ def solve_population(
     vectors = np.empty((10, longest + 1))
     active = np.empty((2, 1 + 2 * longest + 2 * count), dtype=np.int64)
     pressure = np.empty(count)
-    scale, is_factorised = 1.0, False
     for portfolio in range(len(offsets) - 1):
         begin, end = offsets[portfolio], offsets[portfolio + 1]
         size = end - begin
@@ -118,26 +122,12 @@ def solve_population(
         statuses[portfolio] = EMPTY
         if size == 0:
             continue
-        for g in range(groups):
-            low[g] = least[g]
-            high[g] = most[g]
-            for i in range(size):
-                row[g, i] = rows[g, members[begin + i]]
-        for i in range(size):
-            row[groups, i] = returns[members[begin + i]]
-        # the points of a frontier have one covariance: all but the first take it as it is
-        if portfolio == 0 or not is_repeated(portfolio, offsets, members, kept, added):
-            is_factorised = False
-            for i in range(size):
-                for j in range(size):
-                    sub[i, j] = kept[portfolio] * covariance[members[begin + i], members[begin + j]]
-                sub[i, i] += added[portfolio]
+        gather(covariance, returns, members[begin:end], rows, least, most, kept[portfolio], added[portfolio], sub, row,
+               low, high)  # fmt: skip
         status = unfit(sub, size, lower[begin:end], upper[begin:end], row[groups], objective, targets[portfolio])
-        if status == OPTIMAL and not is_factorised:
-            scale = mean_variance(sub, size)
-            is_factorised = factorise(sub, size, scale, triangle, factor)
-            if not is_factorised:
-                status = NOT_POSITIVE
+        scale = mean_variance(sub, size)
+        if status == OPTIMAL and not factorise(sub, size, scale, triangle, factor):
+            status = NOT_POSITIVE
         if status != OPTIMAL:
             statuses[portfolio] = status
             continue
@@ -169,17 +159,175 @@ def solve_population(
                 weights[begin + i] = vectors[0, i]
 
 
-def is_repeated(portfolio: int, offsets: Integers, members: Integers, kept: Floats, added: Floats) -> bool:
-    """Whether a portfolio has the covariance of the one before it: the same members, shrunk alike."""
-    before, begin, end = offsets[portfolio - 1], offsets[portfolio], offsets[portfolio + 1]
-    if begin - before != end - begin:
-        return False
-    if kept[portfolio] != kept[portfolio - 1] or added[portfolio] != added[portfolio - 1]:
-        return False
-    for k in range(end - begin):  # noqa: SIM110 (numba compiles no generator)
-        if members[before + k] != members[begin + k]:
-            return False
-    return True
+def fill_frontiers(
+    covariance: Floats,
+    returns: Floats,
+    offsets: Integers,
+    members: Integers,
+    lower: Floats,
+    upper: Floats,
+    rows: Floats,
+    least: Floats,
+    most: Floats,
+    kept: Floats,
+    added: Floats,
+    highest: Floats,
+    shares: Floats,
+    weights: Floats,
+    expected: Floats,
+    values: Floats,
+    residuals: Floats,
+    statuses: Integers,
+    counts: Integers,
+) -> None:
+    """Fill the points of frontiers: the least volatility, then the least for each step towards the highest return.
+
+    Each point goes on from the one before, whose active limits are nearly its own; where that has no proof, the point
+    is solved from nothing.
+
+    Args:
+        covariance: to `added`: as in solve_population.
+        returns: likewise.
+        offsets: likewise.
+        members: likewise.
+        lower: likewise.
+        upper: likewise.
+        rows: likewise.
+        least: likewise.
+        most: likewise.
+        kept: likewise.
+        added: likewise.
+        highest: (portfolios,) return; without a number there is one point.
+        shares: (points,) of the span of returns at which the points lie, rising from 0.
+        weights: out, (members, points), NaN where not OPTIMAL, as all that follow but `statuses`.
+        expected: out, (portfolios, points) return.
+        values: out, (portfolios, points) volatility.
+        residuals: out, (portfolios,) KKT of the first point.
+        statuses: out, (portfolios,) of the first point.
+        counts: out, (portfolios,) points: 0 without a first one, 1 where the returns span nothing.
+    """
+    longest = 0
+    for portfolio in range(len(offsets) - 1):
+        longest = max(longest, offsets[portfolio + 1] - offsets[portfolio])
+    groups = len(rows)
+    sub, factor = np.empty((longest, longest)), np.empty((longest, longest))
+    inverse, triangle = np.empty((longest, longest)), np.empty((longest + 1, longest + 1))
+    row = np.empty((groups + 1, longest))
+    low, high, pressure = np.empty(groups + 1), np.empty(groups + 1), np.empty(groups + 1)
+    vectors = np.empty((10, longest + 1))
+    active = np.empty((2, 1 + 2 * longest + 2 * (groups + 1)), dtype=np.int64)
+    for portfolio in range(len(offsets) - 1):
+        begin, end = offsets[portfolio], offsets[portfolio + 1]
+        size = end - begin
+        for point in range(len(shares)):
+            for k in range(begin, end):
+                weights[k, point] = math.nan
+            expected[portfolio, point], values[portfolio, point] = math.nan, math.nan
+        residuals[portfolio], statuses[portfolio], counts[portfolio] = math.nan, EMPTY, 0
+        if size == 0:
+            continue
+        gather(covariance, returns, members[begin:end], rows, least, most, kept[portfolio], added[portfolio], sub, row,
+               low, high)  # fmt: skip
+        status = unfit(sub, size, lower[begin:end], upper[begin:end], row[groups], MIN_VOLATILITY, math.nan)
+        scale = mean_variance(sub, size)
+        if status == OPTIMAL and not factorise(sub, size, scale, triangle, factor):
+            status = NOT_POSITIVE
+        if status != OPTIMAL:
+            statuses[portfolio] = status
+            continue
+        for i in range(size):
+            vectors[1, i] = 1.0
+        high[groups] = math.inf
+        span, is_followed = 0.0, False
+        for point in range(len(shares)):
+            low[groups] = -math.inf if point == 0 else expected[portfolio, 0] + span * shares[point]
+            status, value, residual = solve_point(
+                sub, size, scale, lower[begin:end], upper[begin:end], row, low, high, groups, is_followed, factor,
+                inverse, triangle, vectors, active, pressure,
+            )  # fmt: skip
+            is_followed = status == OPTIMAL
+            if is_followed:
+                expected[portfolio, point] = dot(row[groups], vectors[0], size)
+                values[portfolio, point] = value
+                for i in range(size):
+                    weights[begin + i, point] = vectors[0, i]
+            if point > 0:
+                continue
+            residuals[portfolio], statuses[portfolio] = residual, status
+            span = highest[portfolio] - expected[portfolio, 0]
+            if is_followed:
+                counts[portfolio] = len(shares) if span > SMALLEST_SPAN else 1
+            if counts[portfolio] <= 1:
+                break
+
+
+def solve_point(
+    sub: Floats,
+    size: int,
+    scale: float,
+    lower: Floats,
+    upper: Floats,
+    row: Floats,
+    low: Floats,
+    high: Floats,
+    groups: int,
+    is_followed: bool,
+    factor: Floats,
+    inverse: Floats,
+    triangle: Floats,
+    vectors: Floats,
+    active: Integers,
+    pressure: Floats,
+) -> tuple[int, float, float]:
+    """The least volatility with a return of low[groups]: (status, volatility, KKT residual), weights in vectors[0].
+
+    With `is_followed` the arrays are as the last call left them, for the same portfolio and a lower return.
+    """
+    moved = 1 + 2 * size + groups
+    is_ratio = size < 0  # False, but not a constant: see minimise
+    status, value, residual = UNSOLVED, math.nan, math.nan
+    for attempt in range(2):
+        if attempt == 1 or not is_followed:
+            moved = size - size  # 0, but not a constant
+        status = minimise(
+            size, vectors[1], is_ratio, lower, upper, row, low, high, groups + 1, moved, factor, inverse, triangle,
+            vectors, active, pressure,
+        )  # fmt: skip
+        if status == OPTIMAL:
+            status, value, residual = finish_volatility(
+                sub, size, scale, lower, upper, row, low, high, groups + 1, vectors, pressure
+            )
+        if status == OPTIMAL or not is_followed:
+            break
+    return status, value, residual
+
+
+def gather(
+    covariance: Floats,
+    returns: Floats,
+    members: Integers,
+    rows: Floats,
+    least: Floats,
+    most: Floats,
+    kept: float,
+    added: float,
+    sub: Floats,
+    row: Floats,
+    low: Floats,
+    high: Floats,
+) -> None:
+    """Fill what is one portfolio's own: covariance, rows with the expected return as the last, their limits."""
+    size, groups = len(members), len(rows)
+    for g in range(groups):
+        low[g] = least[g]
+        high[g] = most[g]
+        for i in range(size):
+            row[g, i] = rows[g, members[i]]
+    for i in range(size):
+        row[groups, i] = returns[members[i]]
+        for j in range(size):
+            sub[i, j] = kept * covariance[members[i], members[j]]
+        sub[i, i] += added
 
 
 def unfit(sub: Floats, size: int, lower: Floats, upper: Floats, reward: Floats, objective: int, target: float) -> int:
@@ -230,6 +378,7 @@ def solve_one(
             largest = max(largest, abs(equality[i]))
         if best_return(equality, lower, upper, size, vectors[2]) <= FEASIBLE * largest:
             return NO_EXCESS_RETURN, math.nan, math.nan
+    moved = size - size  # 0, but not a constant: see minimise
     # one place that calls the solver, twice at most: each more would be compiled once more
     for attempt in range(2):
         is_ratio = objective == MAX_SHARPE and attempt == 0
@@ -237,8 +386,8 @@ def solve_one(
             equality[i] = (reward[i] - risk_free) / largest if is_ratio else 1.0
         low[groups] = target if objective == EFFICIENT_RETURN and attempt == 0 else -math.inf
         state = minimise(
-            size, equality, is_ratio, lower, upper, row, low, high, groups + 1, factor, inverse, triangle, vectors,
-            active, pressure,
+            size, equality, is_ratio, lower, upper, row, low, high, groups + 1, moved, factor, inverse, triangle,
+            vectors, active, pressure,
         )  # fmt: skip
         if attempt == 0 and (state != INFEASIBLE or objective == MIN_VOLATILITY):
             break
@@ -278,12 +427,12 @@ def solve_risk(
     wanted = target * target / scale if target > 0.0 else 0.0
     for i in range(size):
         equality[i] = 1.0
-    is_ratio = size < 0  # False, but not a constant: see minimise
+    is_ratio, moved = size < 0, size - size  # False and 0, but not constants: see minimise
     below, above, asked = -math.inf, math.inf, -math.inf  # the first round asks for no return
     for rounds in range(TARGET_ROUNDS):
         low[groups] = asked
         state = minimise(
-            size, equality, is_ratio, lower, upper, row, low, high, groups + 1, factor, inverse, triangle,
+            size, equality, is_ratio, lower, upper, row, low, high, groups + 1, moved, factor, inverse, triangle,
             vectors, active, pressure,
         )  # fmt: skip
         if state != OPTIMAL and (state != INFEASIBLE or rounds == 0):
@@ -594,31 +743,34 @@ def factorise(sub: Floats, size: int, scale: float, triangle: Floats, factor: Fl
         for i in range(size):
             for j in range(size):
                 factor[i, j] = 0.0
-            factor[i, i] = 1.0 / triangle[i, i]
+            for k in range(i):
+                for j in range(k + 1):
+                    factor[i, j] += triangle[k, i] * factor[k, j]
             for j in range(i):
-                total = 0.0
-                for k in range(j, i):
-                    total += triangle[i, k] * factor[k, j]
-                factor[i, j] = -total / triangle[i, i]
+                factor[i, j] = -factor[i, j] / triangle[i, i]
+            factor[i, i] = 1.0 / triangle[i, i]
         return True
     return False
 
 
 def cholesky(sub: Floats, size: int, scale: float, ridge: float, triangle: Floats) -> bool:
-    """Fill the lower `triangle` with L, LL' = sub / scale + ridge I; False where a pivot is too small to trust."""
+    """Fill the upper `triangle` with L', LL' = sub / scale + ridge I; False where a pivot is too small to trust.
+
+    A row's products go off all later rows at once: sums that wait for each of their terms take twice as long.
+    """
     for i in range(size):
-        for j in range(i):
-            value = sub[i, j] / scale
-            for k in range(j):
-                value -= triangle[i, k] * triangle[j, k]
-            triangle[i, j] = value / triangle[j, j]
-        own = sub[i, i] / scale
-        pivot = own + ridge
-        for k in range(i):
-            pivot -= triangle[i, k] * triangle[i, k]
-        if not pivot > max(SINGULAR * own, 0.1 * ridge):
+        for j in range(i, size):
+            triangle[i, j] = sub[i, j] / scale
+        triangle[i, i] += ridge
+    for k in range(size):
+        if not triangle[k, k] > max(SINGULAR * (sub[k, k] / scale), 0.1 * ridge):
             return False
-        triangle[i, i] = math.sqrt(pivot)
+        triangle[k, k] = math.sqrt(triangle[k, k])
+        for j in range(k + 1, size):
+            triangle[k, j] /= triangle[k, k]
+        for i in range(k + 1, size):
+            for j in range(i, size):
+                triangle[i, j] -= triangle[k, i] * triangle[k, j]
     return True
 
 
@@ -653,6 +805,7 @@ def minimise(
     low: Floats,
     high: Floats,
     count: int,
+    moved: int,
     factor: Floats,
     inverse: Floats,
     triangle: Floats,
@@ -672,31 +825,45 @@ def minimise(
         low: least of each row, -infinity for none.
         high: most of each row.
         count: rows.
+        moved: the number of the row's limit that asks more than in the last call, which found an optimum of the same
+            problem otherwise: its active limits are gone on from. 0: begin without any.
         factor: from factorise.
         inverse: scratch (size, size).
         triangle: scratch (size + 1, size + 1).
-        vectors: scratch (10, size + 1); 0 is the solution, 1 may be `equality`.
+        vectors: scratch (10, size + 1); 0 is the solution, which the caller may settle, 1 may be `equality`.
         active: scratch (2, 1 + 2 size + 2 rows).
         pressure: out, multipliers of the rows, positive at `low`, negative at `high`.
     """
-    solution, lengths, step, sums = vectors[0], vectors[3], vectors[4], vectors[5]
+    solution, lengths, step, sums = vectors[9], vectors[3], vectors[4], vectors[5]
     slopes, forces, normal = vectors[6], vectors[7], vectors[8]
     listed, marks = active[0], active[1]
     limits = 1 + 2 * size + 2 * count
-    for k in range(limits):
-        marks[k] = 0
-    for k in range(size):
-        solution[k] = 0.0
-        sums[k] = 0.0
-        for i in range(size):
-            inverse[k, i] = factor[k, i]
-            sums[k] += factor[k, i]
     for k in range(count):
         pressure[k] = 0.0
-    # 0, but not a constant: for those numba compiles the functions below a second time
-    held, chosen, gap = marks[0], marks[0], -1.0
+    # not a constant 0: for those numba compiles the functions below a second time
+    held, chosen, gap, force = moved - moved, moved, -1.0, 0.0
+    if moved > 0:
+        for k in range(limits):
+            held += marks[k]
+        if marks[moved] == 1:
+            # it is added once more, with the force that it has: all others keep theirs
+            place = held - 1
+            while listed[place] != moved:
+                place -= 1
+            force, marks[moved] = forces[place], 0
+            remove(place, held, size, inverse, sums, triangle, listed, forces)
+            held -= 1
+        gap = min(dot(row[moved - 1 - 2 * size], solution, size) - low[moved - 1 - 2 * size], 0.0)
+    else:
+        for k in range(limits):
+            marks[k] = 0
+        for k in range(size):
+            solution[k] = 0.0
+            sums[k] = 0.0
+            for i in range(size):
+                inverse[k, i] = factor[k, i]
+                sums[k] += factor[k, i]
     for _ in range(50 + 20 * limits):
-        force = 0.0
         while True:
             fill_lengths(
                 chosen, size, equality, is_ratio, lower, upper, row, low, high, count, inverse, sums, normal, lengths
@@ -741,8 +908,11 @@ def minimise(
             marks[listed[leaving]] = 0
             remove(leaving, held, size, inverse, sums, triangle, listed, forces)
             held -= 1
+        force = 0.0
         chosen, gap = most_violated(size, is_ratio, lower, upper, row, low, high, count, solution, marks)
         if chosen < 0:
+            for i in range(size):
+                vectors[0, i] = solution[i]
             for k in range(held):
                 number = listed[k] - 1 - 2 * size
                 if number >= count:

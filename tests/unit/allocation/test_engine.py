@@ -138,18 +138,17 @@ def test_an_objective_without_an_optimum_falls_back_and_says_why(series: dict[st
         np.testing.assert_array_equal(outcome.weights, least.outcome.weights)
 
 
+def give(monkeypatch: pytest.MonkeyPatch, weights: np.ndarray) -> None:
+    """Let the compiled solver give these weights for one portfolio, and call them proven."""
+    monkeypatch.setattr(batch.Batch, "_solve", lambda *_: (weights, np.zeros(1), np.array(["optimal"])))
+
+
 def test_a_bad_compiled_answer_is_found_and_replaced(
     series: dict[str, PriceSeries], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    solve = batch.solve_population
-
-    def twisted(*arguments: object, **options: object) -> object:
-        found = solve(*arguments, **options)  # type: ignore[arg-type]
-        return replace(found, weights=np.full_like(found.weights, 1 / 6))
-
     one = job("p", AllocationPolicy("min_volatility", covariance="sample"))
     good = answers([one], series)["p"].outcome
-    monkeypatch.setattr(batch, "solve_population", twisted)
+    give(monkeypatch, np.full(6, 1 / 6))
     bad = answers([one], series, frozenset({"p"}))["p"]
     assert bad.check is not None
     assert not bad.check.agrees
@@ -163,8 +162,7 @@ def test_a_bad_compiled_answer_is_found_and_replaced(
 def test_weights_that_break_a_limit_are_not_taken_from_the_compiled_solver(
     series: dict[str, PriceSeries], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    solve = batch.solve_population
-    monkeypatch.setattr(batch, "solve_population", lambda *a, **o: replace(solve(*a, **o), weights=np.full(6, 0.2)))
+    give(monkeypatch, np.full(6, 0.2))
     outcome = answers([job("p", POLICIES["least"])], series)["p"].outcome
     assert (outcome.status, outcome.solver) == ("optimal", "CLARABEL")
 

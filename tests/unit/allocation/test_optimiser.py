@@ -278,3 +278,17 @@ def test_importing_the_store_loads_no_solver() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("objective", ["min_volatility", "max_sharpe", "efficient_return", "efficient_risk"])
+def test_a_check_is_as_good_as_the_answer_it_is_compared_with(published: Estimates, objective: str) -> None:
+    """Quadratic programmes by another solver, a volatility target by the same one."""
+    policy = AllocationPolicy(objective, target=0.2 if objective.startswith("efficient") else None, max_weight=0.3)
+    limits = make_constraints(policy, published.labels, {})
+    usual, check = (optimise(policy, published, limits, 0.02, is_check=is_check) for is_check in (False, True))
+    assert (usual.solver, check.solver) == ("CLARABEL", "CLARABEL" if objective == "efficient_risk" else "HIGHS")
+    assert check.status == "optimal"
+    assert usual.figures is not None
+    assert check.figures is not None
+    assert check.figures.sharpe_ratio == pytest.approx(usual.figures.sharpe_ratio, abs=1e-6)
+    assert check.figures.volatility == pytest.approx(usual.figures.volatility, abs=1e-7)

@@ -295,22 +295,3 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
         one(covariance + np.triu(np.ones((3, 3)), 1))
     with pytest.raises(ValueError, match="expected one of min_volatility"):
         one(covariance, returns, "min_variance")
-
-
-def test_neighbours_of_the_same_members_keep_their_own_covariance() -> None:
-    """The solver takes over the factor of the portfolio before: only where that has the same covariance."""
-    draws = np.random.default_rng(5).normal(0.0, 0.01, (60, 4))
-    covariance, means = np.cov(draws.T), np.full(4, 0.01)
-    members = np.array([0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 3, 0, 1, 3])
-    kept, added = np.array([1.0, 1.0, 0.5, 0.5, 0.5]), np.array([0.0, 0.0, 0.0, 0.0, 1e-4])
-    together = solve_population(
-        covariance, means, np.arange(0, 16, 3), members, "min_volatility", kept=kept, added=added
-    )
-    for place in range(5):
-        own = slice(3 * place, 3 * place + 3)
-        alone = solve_population(
-            covariance, means, np.array([0, 3]), members[own], "min_volatility",
-            kept=kept[place : place + 1], added=added[place : place + 1],
-        )  # fmt: skip
-        np.testing.assert_array_equal(together.weights[own], alone.weights)
-        assert together.value[place] == alone.value[0]
