@@ -29,7 +29,8 @@ class Holdings(Postings):
         self.positions: dict[Location, Position] = {}
         #: (account, dividend) -> units that a dividend is paid on, weeks after its ex-date
         self.entitled: dict[tuple[str, str], Decimal] = {}
-        self.dirty: set[Position] = set()
+        #: positions that have changed since the last close, in the order of their first change
+        self.dirty: dict[Position, None] = {}
         self.agenda: list[tuple[date, int, Position]] = []
         self._agenda_count = 0
         self._covers: dict[tuple[str, str], int] = {}
@@ -46,9 +47,9 @@ class Holdings(Postings):
         """Market value in base currency at the instant, or None; money on the first day of its rate has that close."""
         if instrument == self.base:
             return quantity
-        unit = self.valuation.unit_value(instrument, self.clock.value_at)
+        unit = self.valuation.rate(instrument, self.clock.value_at)
         if unit is None and is_fiat(instrument):
-            unit = self.valuation.unit_value(instrument, self.clock.close)
+            unit = self.valuation.rate(instrument, self.clock.close)
         return None if unit is None else unit * quantity
 
     def is_valued(self, instrument: str) -> bool:
@@ -100,15 +101,15 @@ class Holdings(Postings):
             can_count: False while no market value was known at this instant.
         """
         position = self.position(account, instrument)
-        self.dirty.add(position)
         if position.is_base_cash:
             self.move_base_cash(position, quantity, acquired_at)
             return
+        self.dirty[position] = None
         if position.is_fiat:
             fx = None if cost is None else cost / quantity
         elif fx is None:
             fx = self.quote_rate(instrument)
-        if position.quantity < 0:
+        if position.quantity < ZERO:
             quantity, cost = self._cover(position, quantity, cost, fx)
             if not quantity:
                 return
@@ -122,27 +123,18 @@ class Holdings(Postings):
             self.source,
             is_missing=is_missing,
         )
-        self.place(position, lot, can_count=can_count)
+        self._add(position, lot, can_count)
 
     def place(self, position: Position, lot: Lot, can_count: bool = True) -> None:
         """Put a lot, new or carried from elsewhere, into a position."""
-        self.dirty.add(position)
-        if position.quantity < 0 or position.is_base_cash:
+        if position.quantity < ZERO or position.is_base_cash:
             account, instrument = position.location
             self.receive(
                 account, instrument, lot.quantity, lot.cost, lot.fx, acquired_at=lot.acquired_at, lot_id=lot.lot_id
             )
             return
-        lot.location = position.location
-        lot.is_counted = can_count and lot.cost is not None and self.is_valued(position.instrument)
-        if lot.is_counted and lot.fx is None:
-            lot.fx = self.quote_rate(position.instrument)
-        if lot.is_counted and lot.cost is not None:
-            self.cost_change += lot.cost
-        else:
-            self._await_value(position)
-        position.quantity += lot.quantity
-        position.pool.add(lot)
+        self.dirty[position] = None
+        self._add(position, lot, can_count)
 
     def move_base_cash(self, position: Position, change: Decimal, acquired_at: datetime | None = None) -> None:
         """Money in base currency costs what it is: no lots are needed."""
@@ -150,7 +142,7 @@ class Holdings(Postings):
             position.opened = (acquired_at or self.clock.at, self.event_id, self.source)
         position.quantity += change
         self.cost_change += change
-        self.dirty.add(position)
+        self.dirty[position] = None
 
     def release(self, account: str, instrument: str, quantity: Decimal, *, is_transfer: bool = False) -> list[Lot]:
         """Take units out: lots chosen by the cost method, then a short lot or a missing one for what is not held.
@@ -158,15 +150,15 @@ class Holdings(Postings):
         A remainder below the dust limit goes along, so that it leaves neither units nor cost behind.
         """
         position = self.position(account, instrument)
-        self.dirty.add(position)
-        if quantity > position.quantity and position.incoming:
+        self.dirty[position] = None
+        if position.incoming and quantity > position.quantity:
             self.pull(position, quantity)
         if position.is_base_cash:
             self.move_base_cash(position, -quantity)
             lot_id = f"lot-{self.event_id}-money"
             return [Lot(lot_id, position.location, self.clock.at, quantity, quantity, ONE, self.source)]
-        held = max(position.quantity, ZERO)
-        found, lacking = min(held, quantity), max(quantity - held, ZERO)
+        held = position.quantity if position.quantity >= ZERO else ZERO
+        found, lacking = (held, quantity - held) if held <= quantity else (quantity, ZERO)
         if not position.is_fiat and held and abs(held - quantity) <= dust_limit(quantity, position.decimals):
             found, lacking = held, ZERO
         parts = position.pool.take(found, position.location, is_transfer=is_transfer) if found else []
@@ -176,7 +168,7 @@ class Holdings(Postings):
             else:
                 self.cross(account, instrument)
         position.quantity -= found
-        if lacking > 0:
+        if lacking > ZERO:
             parts.append(self._lacking(position, lacking))
         return parts
 
@@ -268,6 +260,19 @@ class Holdings(Postings):
         position.decimals = reference.decimals if reference else None
         self.positions[account, instrument] = position
         return position
+
+    def _add(self, position: Position, lot: Lot, can_count: bool) -> None:
+        """Put a lot into a position that owes nothing."""
+        lot.location = position.location
+        lot.is_counted = can_count and lot.cost is not None and self.is_valued(position.instrument)
+        if lot.is_counted and lot.fx is None:
+            lot.fx = self.quote_rate(position.instrument)
+        if lot.is_counted and lot.cost is not None:
+            self.cost_change += lot.cost
+        else:
+            self._await_value(position)
+        position.quantity += lot.quantity
+        position.pool.add(lot)
 
     def _lacking(self, position: Position, quantity: Decimal) -> Lot:
         if position.is_fiat or self.portfolio.allow_short or position.is_observed:
