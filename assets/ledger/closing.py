@@ -50,7 +50,6 @@ def finish(books: Books) -> None:
             _write_base_cash(books, position)
         for lot in position.shorts:
             _write_lot(books, position.location, lot, -lot.quantity)
-    for position in books.positions.values():
         if position is position.siblings[0]:
             _write_pool(books, position)
 

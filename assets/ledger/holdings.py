@@ -11,7 +11,7 @@ from decimal import Decimal
 from heapq import heappush
 
 from assets.ledger.lots import Location, Lot, Pool, dust_limit
-from assets.ledger.model import ONE, ZERO, DisposalRow, Portfolio, is_fiat
+from assets.ledger.model import ONE, ZERO, DisposalRow, Portfolio, is_fiat, row_of
 from assets.ledger.positions import Position, merge_parts
 from assets.ledger.postings import Clock, Postings, total
 from assets.ledger.price_book import Valuation
@@ -204,7 +204,7 @@ class Holdings(Postings):
             proceeds = total(part.cost for part in parts if part.cost is not None)
         merged = merge_parts(parts)
         units = total(part.quantity for part in merged) if len(merged) > 1 else ONE  # one part takes all of it
-        if sale_fx is None:
+        if sale_fx is None and (proceeds is None or not is_fiat(instrument)):  # money has its rate in what it brings
             sale_fx = self.quote_rate(instrument)
         price_gain = currency_gain = ZERO
         left, fee_left = proceeds, fee
@@ -247,18 +247,18 @@ class Holdings(Postings):
 
     def _open_position(self, account: str, instrument: str) -> Position:
         book = self.valuation.book
-        canonical = book.canonical(instrument)
         fiat = is_fiat(instrument)
         scope = "" if self.portfolio.lot_scope == "portfolio" and not fiat else account
-        if (scope, canonical) not in self._pools:
-            self._pools[scope, canonical] = (Pool("ACB" if fiat else self.portfolio.cost_basis), [])
-        pool, siblings = self._pools[scope, canonical]
-        position = Position(account, instrument, pool, siblings)
-        siblings.append(position)
+        key = (scope, book.canonical(instrument))
+        found = self._pools.get(key)
+        if found is None:
+            found = self._pools[key] = (Pool("ACB" if fiat else self.portfolio.cost_basis), [])
+        position = Position(account, instrument, *found)
+        position.siblings.append(position)
         position.is_base_cash = instrument == self.base
         reference = book.instruments.get(instrument)
         position.decimals = reference.decimals if reference else None
-        self.positions[account, instrument] = position
+        self.positions[position.location] = position
         return position
 
     def _add(self, position: Position, lot: Lot, can_count: bool) -> None:
@@ -386,25 +386,24 @@ class Holdings(Postings):
     ) -> None:
         clock = self.clock
         days = None if self.is_average or part.is_missing else (clock.day - part.acquired_at.date()).days
-        self.disposals.append(
-            DisposalRow(
-                self.portfolio_id,
-                account,
-                instrument,
-                f"disposal-{self.event_id}{role}",
-                part.lot_id,
-                clock.at,
-                clock.day,
-                None if part.is_missing else part.acquired_at,
-                part.quantity,
-                proceeds,
-                part.cost,
-                fee,
-                gain,
-                of_currency,
-                days,
-                self.portfolio.cost_basis,
-                part.is_missing,
-                self.source,
-            )
+        fields = (
+            self.portfolio_id,
+            account,
+            instrument,
+            f"disposal-{self.event_id}{role}",
+            part.lot_id,
+            clock.at,
+            clock.day,
+            None if part.is_missing else part.acquired_at,
+            part.quantity,
+            proceeds,
+            part.cost,
+            fee,
+            gain,
+            of_currency,
+            days,
+            self.portfolio.cost_basis,
+            part.is_missing,
+            self.source,
         )
+        self.disposals.append(row_of(DisposalRow, fields))

@@ -314,7 +314,7 @@ class Pool:
         else:
             index = bisect_right(lots, lot.acquired_at, key=lambda other: other.acquired_at)
         # a lot that comes back from another account joins the rest of itself
-        for neighbour in lots[max(index - 1, 0) : index + 1]:
+        for neighbour in lots[index - 1 if index else 0 : index + 1]:
             if _is_same_lot(neighbour, lot):
                 neighbour.absorb(lot)
                 return
