@@ -204,7 +204,7 @@ class Holdings(Postings):
             proceeds = total(part.cost for part in parts if part.cost is not None)
         merged = merge_parts(parts)
         units = total(part.quantity for part in merged) if len(merged) > 1 else ONE  # one part takes all of it
-        if sale_fx is None and (proceeds is None or not is_fiat(instrument)):  # money has its rate in what it brings
+        if sale_fx is None and (proceeds is None or not is_fiat(instrument)):  # money of known value needs none
             sale_fx = self.quote_rate(instrument)
         price_gain = currency_gain = ZERO
         left, fee_left = proceeds, fee

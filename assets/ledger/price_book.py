@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from assets.ledger.model import ONE, Instrument, is_fiat
 
-Answer = TypeVar("Answer")
+_Answer = TypeVar("_Answer")
 
 USD, EUR = "fiat:USD", "fiat:EUR"
 ALWAYS = datetime.min.replace(tzinfo=UTC)
@@ -193,14 +193,14 @@ class PriceBook:
         return min((series.times[0] for series in found if series is not None), default=None)
 
 
-class _Remembered(dict[str, Answer]):
+class _Remembered(dict[str, _Answer]):
     """The answer for each instrument that was asked for."""
 
-    def __init__(self, ask: Callable[[str], Answer]) -> None:
+    def __init__(self, ask: Callable[[str], _Answer]) -> None:
         super().__init__()
         self._ask = ask
 
-    def __missing__(self, instrument_id: str) -> Answer:
+    def __missing__(self, instrument_id: str) -> _Answer:
         answer = self[instrument_id] = self._ask(instrument_id)
         return answer
 
