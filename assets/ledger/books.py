@@ -119,7 +119,7 @@ class Books(Holdings):
         Returns:
             the value, or the money's cost where no value is known.
         """
-        if quantity <= 0:
+        if quantity <= ZERO:
             return value
         if self.is_implicit and is_fiat(currency):
             self.flow(kind, account, currency, value)
@@ -138,7 +138,7 @@ class Books(Holdings):
         self, account: str, currency: str, quantity: Decimal, value: Decimal | None, kind: str, role: str = "-money"
     ) -> None:
         """Money arrives for something worth `value` in base currency; implicit cash goes outside that moment."""
-        if quantity < 0:
+        if quantity < ZERO:
             self.pay(account, currency, -quantity, None if value is None else -value, kind)
         elif quantity and self.is_implicit and is_fiat(currency):
             self.flow(kind, account, currency, None if value is None else -value)

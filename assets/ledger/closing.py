@@ -26,12 +26,12 @@ def close_day(books: Books) -> None:
     if not books.dirty:
         return
     changed = books.dirty
-    books.dirty = set()
+    books.dirty = {}
     for position in list(changed):
         if len(position.siblings) > 1:
-            changed.update(position.siblings)
-    for position in sorted(changed, key=_location) if len(changed) > 1 else changed:
-        if position.is_fiat and position.quantity < 0:
+            changed.update(dict.fromkeys(position.siblings))
+    for position in changed:
+        if position.is_fiat and position.quantity < ZERO:
             _check_debt(books, position)
         state = _state(position)
         if state != position.state:
@@ -50,12 +50,8 @@ def finish(books: Books) -> None:
             _write_base_cash(books, position)
         for lot in position.shorts:
             _write_lot(books, position.location, lot, -lot.quantity)
-    seen: set[int] = set()
-    for position in books.positions.values():
-        if id(position.pool) in seen:
-            continue
-        seen.add(id(position.pool))
-        _write_pool(books, position)
+        if position is position.siblings[0]:
+            _write_pool(books, position)
 
 
 def _value_first(books: Books, position: Position) -> None:
@@ -82,7 +78,7 @@ def _value_first(books: Books, position: Position) -> None:
         lot.fx, lot.is_counted = lot.fx or found[1], True
         _flow_first(books, position.location, -value, -lot.cost, None)
         books.cost_change -= lot.cost
-    books.dirty.add(position)
+    books.dirty[position] = None
     books.settle()
 
 
@@ -110,10 +106,6 @@ def _check_debt(books: Books, position: Position) -> None:
     books.issue("negative_cash", message, account, instrument, hold=True)
 
 
-def _location(position: Position) -> Location:
-    return position.location
-
-
 def _held(position: Position) -> dict[Location, Decimal]:
     return {p.location: p.quantity for p in position.siblings if p.quantity > 0}
 
@@ -125,7 +117,7 @@ def _state(position: Position) -> State | None:
         return None
     if position.is_base_cash:
         return quantity, quantity, quantity
-    if quantity < 0:
+    if quantity < ZERO:
         if any(not lot.is_counted for lot in position.shorts):
             return quantity, None, None
         cost = -total(lot.cost for lot in position.shorts if lot.cost is not None)
@@ -166,12 +158,13 @@ def _write_base_cash(books: Books, position: Position) -> None:
 
 
 def _write_pool(books: Books, position: Position) -> None:
+    lots = position.pool.lots
+    if not lots or position.is_base_cash:
+        return
+    if len(lots) == 1 and len(position.siblings) == 1:  # the common case
+        _write_lot(books, position.location, lots[0], lots[0].quantity)
+        return
     held = _held(position)
-    if not held or position.is_base_cash:
-        return
-    if len(held) == 1 and len(position.pool.lots) == 1:  # the common case
-        _write_lot(books, next(iter(held)), position.pool.lots[0], position.pool.lots[0].quantity)
-        return
     rows: dict[tuple[Location, str], tuple[Lot, Decimal, Decimal | None]] = {}
     for lot, place, units in position.pool.assign(held):
         cost = None if lot.cost is None else lot.cost if units == lot.quantity else lot.cost * units / lot.quantity

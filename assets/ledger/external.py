@@ -69,5 +69,5 @@ def split(books: Books, t: Transaction) -> None:
         for lot in position.shorts:
             lot.quantity = round_units(lot.quantity * ratio)
         position.quantity = -total(lot.quantity for lot in position.shorts)
-    books.dirty.add(position)
+    books.dirty[position] = None
     books.record(t, None)

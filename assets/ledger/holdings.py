@@ -11,7 +11,7 @@ from decimal import Decimal
 from heapq import heappush
 
 from assets.ledger.lots import Location, Lot, Pool, dust_limit
-from assets.ledger.model import ONE, ZERO, DisposalRow, Portfolio, is_fiat
+from assets.ledger.model import ONE, ZERO, DisposalRow, Portfolio, is_fiat, row_of
 from assets.ledger.positions import Position, merge_parts
 from assets.ledger.postings import Clock, Postings, total
 from assets.ledger.price_book import Valuation
@@ -29,7 +29,8 @@ class Holdings(Postings):
         self.positions: dict[Location, Position] = {}
         #: (account, dividend) -> units that a dividend is paid on, weeks after its ex-date
         self.entitled: dict[tuple[str, str], Decimal] = {}
-        self.dirty: set[Position] = set()
+        #: positions that have changed since the last close, in the order of their first change
+        self.dirty: dict[Position, None] = {}
         self.agenda: list[tuple[date, int, Position]] = []
         self._agenda_count = 0
         self._covers: dict[tuple[str, str], int] = {}
@@ -46,9 +47,9 @@ class Holdings(Postings):
         """Market value in base currency at the instant, or None; money on the first day of its rate has that close."""
         if instrument == self.base:
             return quantity
-        unit = self.valuation.unit_value(instrument, self.clock.value_at)
+        unit = self.valuation.rate(instrument, self.clock.value_at)
         if unit is None and is_fiat(instrument):
-            unit = self.valuation.unit_value(instrument, self.clock.close)
+            unit = self.valuation.rate(instrument, self.clock.close)
         return None if unit is None else unit * quantity
 
     def is_valued(self, instrument: str) -> bool:
@@ -100,15 +101,15 @@ class Holdings(Postings):
             can_count: False while no market value was known at this instant.
         """
         position = self.position(account, instrument)
-        self.dirty.add(position)
         if position.is_base_cash:
             self.move_base_cash(position, quantity, acquired_at)
             return
+        self.dirty[position] = None
         if position.is_fiat:
             fx = None if cost is None else cost / quantity
         elif fx is None:
             fx = self.quote_rate(instrument)
-        if position.quantity < 0:
+        if position.quantity < ZERO:
             quantity, cost = self._cover(position, quantity, cost, fx)
             if not quantity:
                 return
@@ -122,27 +123,18 @@ class Holdings(Postings):
             self.source,
             is_missing=is_missing,
         )
-        self.place(position, lot, can_count=can_count)
+        self._add(position, lot, can_count)
 
     def place(self, position: Position, lot: Lot, can_count: bool = True) -> None:
         """Put a lot, new or carried from elsewhere, into a position."""
-        self.dirty.add(position)
-        if position.quantity < 0 or position.is_base_cash:
+        if position.quantity < ZERO or position.is_base_cash:
             account, instrument = position.location
             self.receive(
                 account, instrument, lot.quantity, lot.cost, lot.fx, acquired_at=lot.acquired_at, lot_id=lot.lot_id
             )
             return
-        lot.location = position.location
-        lot.is_counted = can_count and lot.cost is not None and self.is_valued(position.instrument)
-        if lot.is_counted and lot.fx is None:
-            lot.fx = self.quote_rate(position.instrument)
-        if lot.is_counted and lot.cost is not None:
-            self.cost_change += lot.cost
-        else:
-            self._await_value(position)
-        position.quantity += lot.quantity
-        position.pool.add(lot)
+        self.dirty[position] = None
+        self._add(position, lot, can_count)
 
     def move_base_cash(self, position: Position, change: Decimal, acquired_at: datetime | None = None) -> None:
         """Money in base currency costs what it is: no lots are needed."""
@@ -150,7 +142,7 @@ class Holdings(Postings):
             position.opened = (acquired_at or self.clock.at, self.event_id, self.source)
         position.quantity += change
         self.cost_change += change
-        self.dirty.add(position)
+        self.dirty[position] = None
 
     def release(self, account: str, instrument: str, quantity: Decimal, *, is_transfer: bool = False) -> list[Lot]:
         """Take units out: lots chosen by the cost method, then a short lot or a missing one for what is not held.
@@ -158,15 +150,15 @@ class Holdings(Postings):
         A remainder below the dust limit goes along, so that it leaves neither units nor cost behind.
         """
         position = self.position(account, instrument)
-        self.dirty.add(position)
-        if quantity > position.quantity and position.incoming:
+        self.dirty[position] = None
+        if position.incoming and quantity > position.quantity:
             self.pull(position, quantity)
         if position.is_base_cash:
             self.move_base_cash(position, -quantity)
             lot_id = f"lot-{self.event_id}-money"
             return [Lot(lot_id, position.location, self.clock.at, quantity, quantity, ONE, self.source)]
-        held = max(position.quantity, ZERO)
-        found, lacking = min(held, quantity), max(quantity - held, ZERO)
+        held = position.quantity if position.quantity >= ZERO else ZERO
+        found, lacking = (held, quantity - held) if held <= quantity else (quantity, ZERO)
         if not position.is_fiat and held and abs(held - quantity) <= dust_limit(quantity, position.decimals):
             found, lacking = held, ZERO
         parts = position.pool.take(found, position.location, is_transfer=is_transfer) if found else []
@@ -176,7 +168,7 @@ class Holdings(Postings):
             else:
                 self.cross(account, instrument)
         position.quantity -= found
-        if lacking > 0:
+        if lacking > ZERO:
             parts.append(self._lacking(position, lacking))
         return parts
 
@@ -212,7 +204,7 @@ class Holdings(Postings):
             proceeds = total(part.cost for part in parts if part.cost is not None)
         merged = merge_parts(parts)
         units = total(part.quantity for part in merged) if len(merged) > 1 else ONE  # one part takes all of it
-        if sale_fx is None:
+        if sale_fx is None and (proceeds is None or not is_fiat(instrument)):  # money of known value needs none
             sale_fx = self.quote_rate(instrument)
         price_gain = currency_gain = ZERO
         left, fee_left = proceeds, fee
@@ -255,19 +247,32 @@ class Holdings(Postings):
 
     def _open_position(self, account: str, instrument: str) -> Position:
         book = self.valuation.book
-        canonical = book.canonical(instrument)
         fiat = is_fiat(instrument)
         scope = "" if self.portfolio.lot_scope == "portfolio" and not fiat else account
-        if (scope, canonical) not in self._pools:
-            self._pools[scope, canonical] = (Pool("ACB" if fiat else self.portfolio.cost_basis), [])
-        pool, siblings = self._pools[scope, canonical]
-        position = Position(account, instrument, pool, siblings)
-        siblings.append(position)
+        key = (scope, book.canonical(instrument))
+        found = self._pools.get(key)
+        if found is None:
+            found = self._pools[key] = (Pool("ACB" if fiat else self.portfolio.cost_basis), [])
+        position = Position(account, instrument, *found)
+        position.siblings.append(position)
         position.is_base_cash = instrument == self.base
         reference = book.instruments.get(instrument)
         position.decimals = reference.decimals if reference else None
-        self.positions[account, instrument] = position
+        self.positions[position.location] = position
         return position
+
+    def _add(self, position: Position, lot: Lot, can_count: bool) -> None:
+        """Put a lot into a position that owes nothing."""
+        lot.location = position.location
+        lot.is_counted = can_count and lot.cost is not None and self.is_valued(position.instrument)
+        if lot.is_counted and lot.fx is None:
+            lot.fx = self.quote_rate(position.instrument)
+        if lot.is_counted and lot.cost is not None:
+            self.cost_change += lot.cost
+        else:
+            self._await_value(position)
+        position.quantity += lot.quantity
+        position.pool.add(lot)
 
     def _lacking(self, position: Position, quantity: Decimal) -> Lot:
         if position.is_fiat or self.portfolio.allow_short or position.is_observed:
@@ -381,25 +386,24 @@ class Holdings(Postings):
     ) -> None:
         clock = self.clock
         days = None if self.is_average or part.is_missing else (clock.day - part.acquired_at.date()).days
-        self.disposals.append(
-            DisposalRow(
-                self.portfolio_id,
-                account,
-                instrument,
-                f"disposal-{self.event_id}{role}",
-                part.lot_id,
-                clock.at,
-                clock.day,
-                None if part.is_missing else part.acquired_at,
-                part.quantity,
-                proceeds,
-                part.cost,
-                fee,
-                gain,
-                of_currency,
-                days,
-                self.portfolio.cost_basis,
-                part.is_missing,
-                self.source,
-            )
+        fields = (
+            self.portfolio_id,
+            account,
+            instrument,
+            f"disposal-{self.event_id}{role}",
+            part.lot_id,
+            clock.at,
+            clock.day,
+            None if part.is_missing else part.acquired_at,
+            part.quantity,
+            proceeds,
+            part.cost,
+            fee,
+            gain,
+            of_currency,
+            days,
+            self.portfolio.cost_basis,
+            part.is_missing,
+            self.source,
         )
+        self.disposals.append(row_of(DisposalRow, fields))

@@ -23,6 +23,8 @@ RELATIVE_DUST = Decimal("1E-12")
 # From six decimals on, less than one unit cannot exist; for shares, decimals only tell how a quantity is printed.
 MIN_CHAIN_DECIMALS = 6
 
+_UNRANKED: tuple[Decimal, float] = (ZERO, 0.0)
+
 
 def dust_limit(quantity: Decimal, decimals: int | None) -> Decimal:
     """The remainder that counts as flat beside `quantity`; both in units of the instrument."""
@@ -87,7 +89,7 @@ class Lot:
         self.is_counted = is_counted
         self.is_missing = is_missing
         self.is_short = is_short
-        self.rank: tuple[Decimal, float] = (ZERO, 0.0)
+        self.rank = _UNRANKED
 
     def split(self, quantity: Decimal) -> "Lot":
         """Take a part out of this lot; cost goes along in proportion and what stays keeps the exact rest."""
@@ -164,7 +166,7 @@ class Pool:
             if is_transfer:
                 chosen = [lot for lot in self._ordered() if lot.location == location] + chosen
             quantity -= self._take(quantity, dict.fromkeys(chosen), taken)
-        while quantity > 0 and self.lots:
+        while quantity > ZERO and self.lots:
             index = 0 if self.method in ("FIFO", "ACB") else -1
             lot = self.lots[index]
             if lot.quantity <= quantity:
@@ -312,7 +314,7 @@ class Pool:
         else:
             index = bisect_right(lots, lot.acquired_at, key=lambda other: other.acquired_at)
         # a lot that comes back from another account joins the rest of itself
-        for neighbour in lots[max(index - 1, 0) : index + 1]:
+        for neighbour in lots[index - 1 if index else 0 : index + 1]:
             if _is_same_lot(neighbour, lot):
                 neighbour.absorb(lot)
                 return

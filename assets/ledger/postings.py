@@ -116,7 +116,7 @@ class Postings:
         )
         if amount is None:
             return
-        if amount > 0:
+        if amount > ZERO:
             self.enter("inflow", account, instrument, amount)
         else:
             self.enter("outflow", account, instrument, -amount)

@@ -10,11 +10,14 @@ the other cannot would break the identity.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TypeVar
 
 from assets.ledger.model import ONE, Instrument, is_fiat
+
+_Answer = TypeVar("_Answer")
 
 USD, EUR = "fiat:USD", "fiat:EUR"
 ALWAYS = datetime.min.replace(tzinfo=UTC)
@@ -190,34 +193,40 @@ class PriceBook:
         return min((series.times[0] for series in found if series is not None), default=None)
 
 
+class _Remembered(dict[str, _Answer]):
+    """The answer for each instrument that was asked for."""
+
+    def __init__(self, ask: Callable[[str], _Answer]) -> None:
+        super().__init__()
+        self._ask = ask
+
+    def __missing__(self, instrument_id: str) -> _Answer:
+        answer = self[instrument_id] = self._ask(instrument_id)
+        return answer
+
+
 class Valuation:
     """Values in one base currency, with what does not depend on time remembered."""
 
     def __init__(self, book: PriceBook, base: str) -> None:
         self.book = book
         self.base = base
-        self._known_from: dict[str, datetime | None] = {}
-        self._quotes: dict[str, str | None] = {}
-        self._pairs: dict[str, Series | None] = {}
+        self._known_from = _Remembered(lambda instrument_id: book.value_known_from(instrument_id, base))
+        self._quotes = _Remembered(book.quote_currency)
+        self._pairs = _Remembered(lambda currency: book.pair_series(currency, base) if is_fiat(currency) else None)
 
     def quote(self, instrument_id: str) -> str | None:
         """The currency in which the instrument is priced."""
-        if instrument_id not in self._quotes:
-            self._quotes[instrument_id] = self.book.quote_currency(instrument_id)
         return self._quotes[instrument_id]
 
     def known_from(self, instrument_id: str) -> datetime | None:
         """The first instant from which the instrument has a value in base currency."""
-        if instrument_id not in self._known_from:
-            self._known_from[instrument_id] = self.book.value_known_from(instrument_id, self.base)
         return self._known_from[instrument_id]
 
     def rate(self, currency: str, at: datetime) -> Decimal | None:
         """Base currency for one unit of a currency, which may be any instrument."""
         if currency == self.base:
             return ONE
-        if currency not in self._pairs:
-            self._pairs[currency] = self.book.pair_series(currency, self.base) if is_fiat(currency) else None
         pair = self._pairs[currency]
         rate = None if pair is None else pair.last(at)  # the common case, and the first that the book would try
         return self.book.rate(currency, self.base, at) if rate is None else rate
@@ -240,7 +249,7 @@ class Valuation:
 
     def quote_rate(self, instrument_id: str, at: datetime) -> Decimal | None:
         """Rate of the instrument's quote currency to base, also while the instrument itself has no price yet."""
-        quote = self.quote(instrument_id)
+        quote = self._quotes[instrument_id]
         if quote == self.base:
             return ONE
         return None if quote is None else self.rate(quote, at)

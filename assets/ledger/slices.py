@@ -42,7 +42,7 @@ TABLES: dict[str, tuple[type[Any], str]] = {
     "reconciliation": (ReconciliationRow, "reconciliation"),
 }
 # Rows that become text together: few enough that the processor's cache still holds them. 20,000 took a tenth longer.
-SLICE_ROWS = 2_000
+SLICE_ROWS = 1_000
 # Text of a table that is written together; the rows of one slice would be a COPY of a few kilobytes.
 WRITTEN_BYTES = 2**21
 

@@ -17,18 +17,11 @@ from assets.ledger.model import ONE, ZERO, Transaction, is_fiat
 from assets.ledger.postings import total
 
 
-def booked_rate(books: Books, t: Transaction) -> Decimal | None:
-    """Rate of the transaction's currency to base as booked; the base currency itself is always 1."""
-    if t.fx_rate is None or t.currency is None or t.currency == books.base:
-        return None
-    return t.fx_rate
-
-
 def money_rate(books: Books, t: Transaction) -> Decimal | None:
     """Rate of the transaction's currency to base: as booked, else of the moment, else None with an issue."""
     if t.currency is None or t.currency == books.base:
         return ONE
-    rate = booked_rate(books, t)
+    rate = t.fx_rate
     if rate is None:
         rate = books.market(t.currency, ONE)
         if rate is None:
@@ -38,8 +31,9 @@ def money_rate(books: Books, t: Transaction) -> Decimal | None:
 
 def lot_rate(books: Books, t: Transaction) -> Decimal | None:
     """The booked rate where it is the rate of the instrument's own quote currency."""
-    rate = booked_rate(books, t)
-    return rate if rate is not None and t.currency == books.valuation.quote(t.instrument_id) else None
+    if t.fx_rate is None or t.currency is None or t.currency == books.base:
+        return None
+    return t.fx_rate if t.currency == books.valuation.quote(t.instrument_id) else None
 
 
 def explicit_value(books: Books, t: Transaction) -> Decimal | None:
@@ -87,7 +81,7 @@ def buy(books: Books, t: Transaction) -> None:
     value = paid * rate if rate is not None else books.market(t.instrument_id, t.quantity)
     value = books.pay(t.money_account, currency, paid, value, "trade")
     cost = None if value is None else value + other_fee
-    if received > 0:
+    if received > ZERO:
         if is_fiat(t.instrument_id):
             books.collect(t.account_id, t.instrument_id, received, cost, "trade", role="")
         else:
@@ -104,14 +98,14 @@ def sell(books: Books, t: Transaction) -> None:
     """Units out, amount - fee - tax of money in."""
     currency = t.currency or books.base
     amount = t.gross_amount() or ZERO
-    fee, tax = t.fee or ZERO, t.tax or ZERO
+    fee, tax, charged_in = t.fee or ZERO, t.tax or ZERO, t.charged_in
     rate = money_rate(books, t)
     released, net_money, proceeds_fee = t.quantity, amount - tax, ZERO
     fee_base = None if rate is None else fee * rate
-    if fee and t.charged_in == t.instrument_id:
+    if fee and charged_in == t.instrument_id:
         released += fee
         fee_base = books.market(t.instrument_id, fee)
-    elif fee and t.charged_in == currency:
+    elif fee and charged_in == currency:
         net_money -= fee
         proceeds_fee = fee_base or ZERO
     elif fee:
@@ -124,7 +118,7 @@ def sell(books: Books, t: Transaction) -> None:
         parts = books.release(t.account_id, t.instrument_id, released)
         gross = books.dispose(t.account_id, t.instrument_id, parts, gross, proceeds_fee, lot_rate(books, t))
     # what arrives is worth the proceeds less what was kept back of them in the same money
-    kept = (proceeds_fee if t.charged_in == currency else ZERO) + tax_base
+    kept = (proceeds_fee if charged_in == currency else ZERO) + tax_base
     net = None if gross is None else gross - kept
     books.collect(t.money_account, currency, net_money, net, "trade")
     books.enter("tax", t.account_id, t.instrument_id, tax_base)

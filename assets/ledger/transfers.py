@@ -24,6 +24,8 @@ from assets.ledger.trades import third_fee
 
 Canonical = Callable[[str], str]
 
+_LEGS = frozenset({"TRANSFER_IN", "TRANSFER_OUT", "SWAP_IN", "SWAP_OUT"})
+
 
 @dataclass(slots=True, eq=False)
 class Hop:
@@ -70,12 +72,14 @@ def make_plan(transactions: Iterable[Transaction], canonical: Canonical) -> Plan
     transfers: dict[tuple[str, str], list[Transaction]] = defaultdict(list)
     swaps: dict[tuple[str, str], list[Transaction]] = defaultdict(list)
     for t in transactions:
+        if t.type not in _LEGS:
+            continue
         if t.type in ("TRANSFER_IN", "TRANSFER_OUT"):
             if t.group_id is None:
                 plan.unmatched.add(t.transaction_id)
             else:
                 transfers[t.group_id, canonical(t.instrument_id)].append(t)
-        elif t.type in ("SWAP_IN", "SWAP_OUT"):
+        else:
             swaps[t.portfolio_id, t.group_id or t.transaction_id].append(t)
     for legs in transfers.values():
         for group in _groups(legs):

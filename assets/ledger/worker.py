@@ -20,6 +20,10 @@ HEADER = struct.Struct("!BQ")
 SUMMARY, ERROR = 254, 255
 TABLE_NUMBERS = {table: number for number, table in enumerate(TABLES)}
 
+# The planner cannot know how many users a part has, takes it for few and would fetch each transaction by itself.
+# Helpers of the server would take the cores from the engine.
+_PLANS = "set enable_nestloop = off; set max_parallel_workers_per_gather = 0"
+
 
 def send(stream: BinaryIO, kind: int, content: bytes) -> None:
     """Write one frame; `kind` is a table's number, SUMMARY or ERROR."""
@@ -35,6 +39,7 @@ def main() -> None:
     sys.stdout = sys.stderr  # a stray print must not get between the frames
     try:
         with connect(order["database"], application_name="holdfast ledger worker") as conn:
+            conn.execute(_PLANS)
             part = Part(order["number"], order["parts"])
             summary = process_part(conn, lambda table, text: send(stream, TABLE_NUMBERS[table], text), part)
         send(stream, SUMMARY, summary.to_json())
