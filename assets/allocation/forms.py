@@ -32,15 +32,21 @@ def names_of_held(held: Iterable[str], policy: AllocationPolicy, economic: Mappi
     """Candidates of a universe `held`: several forms of one asset are one candidate, named as the asset.
 
     As two they would be two assets that always move alike, and the weights between them would mean nothing. Where
-    limits speak of chains, protocols or categories, which forms have, each stays its own.
+    limits speak of chains, protocols or categories, which forms have, each stays its own; and so it does where a view
+    names one of them.
     """
     names = set(held)
     if any(limit.by != "asset_class" for limit in policy.group_limits):
         return names
-    forms: dict[str, list[str]] = defaultdict(list)
+    forms: dict[str, set[str]] = defaultdict(set)
     for name in names:
-        forms[economic.get(name, name)].append(name)
-    return {of_asset[0] if len(of_asset) == 1 else asset for asset, of_asset in forms.items()}
+        forms[economic.get(name, name)].add(name)
+    viewed = {name for view in policy.views for name in (view.instrument, view.over)}
+    found: set[str] = set()
+    for asset, of_asset in forms.items():
+        is_one = len(of_asset) > 1 and not (of_asset - {asset}) & viewed
+        found |= {asset} if is_one else of_asset
+    return found
 
 
 def merged(holdings: Iterable[Holding], counted: Mapping[str, str]) -> list[Holding]:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from assets.allocation.forms import counted_as, merged, names_of_held, relabelled
-from assets.allocation.model import AllocationPolicy, GroupLimit
+from assets.allocation.model import AllocationPolicy, GroupLimit, View
 from assets.rebalancing.model import Holding
 from assets.rebalancing.taxes import OpenLot
 
@@ -27,6 +27,8 @@ def test_several_forms_are_one_candidate_unless_limits_tell_them_apart() -> None
     assert names_of_held([ON_ETHEREUM, ON_ARBITRUM, "crypto:BTC"], policy, ECONOMIC) == {COIN, "crypto:BTC"}
     by_chain = AllocationPolicy("hrp", group_limits=(GroupLimit("chain", "arbitrum"),))
     assert names_of_held([ON_ETHEREUM, ON_ARBITRUM], by_chain, ECONOMIC) == {ON_ETHEREUM, ON_ARBITRUM}
+    viewed = AllocationPolicy("black_litterman", views=(View(ON_ARBITRUM, None, 0.1),))
+    assert names_of_held([ON_ETHEREUM, ON_ARBITRUM], viewed, ECONOMIC) == {ON_ETHEREUM, ON_ARBITRUM}
 
 
 def test_holdings_and_lots_go_under_the_name_of_the_target() -> None:
