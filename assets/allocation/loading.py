@@ -135,6 +135,16 @@ def read_holdings(connection: Connection, portfolio_ids: list[str]) -> dict[str,
     return holdings
 
 
+def read_economic(connection: Connection, instrument_ids: Iterable[str]) -> dict[str, str]:
+    """Economic asset of each form that is not one itself."""
+    rows = connection.execute(
+        "select instrument_id, canonical_instrument from intermediate.int_instruments"
+        " where instrument_id = any(%s) and canonical_instrument <> instrument_id",
+        [sorted(instrument_ids)],
+    )
+    return dict(rows.fetchall())
+
+
 def read_instruments(connection: Connection, instrument_ids: Iterable[str]) -> dict[str, Instrument]:
     """Attributes by instrument; an unknown one is missing."""
     rows = connection.execute(

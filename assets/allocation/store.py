@@ -15,11 +15,13 @@ from operator import attrgetter
 from assets.allocation.answers import Answer, Job
 from assets.allocation.engine import sample_of
 from assets.allocation.estimates import PriceSeries
+from assets.allocation.forms import counted_as, merged, names_of_held, relabelled
 from assets.allocation.inputs import Histories
 from assets.allocation.loading import (
     Instrument,
     PortfolioTask,
     carry_inputs,
+    read_economic,
     read_holdings,
     read_instruments,
     read_previous_weights,
@@ -186,6 +188,8 @@ def _chunks(tasks: list[PortfolioTask], as_of_date: date) -> Iterator[tuple[int,
 def _read(connection: Connection, tasks: list[PortfolioTask], shared: _Currency) -> _Chunk:
     ids = [task.portfolio_id for task in tasks]
     holdings = read_holdings(connection, ids)
+    counted = _counted(connection, tasks, holdings)
+    holdings = {portfolio_id: merged(found, counted[portfolio_id]) for portfolio_id, found in holdings.items()}
     previous = read_previous_weights(connection, ids)
     jobs = [
         Job(
@@ -207,8 +211,32 @@ def _read(connection: Connection, tasks: list[PortfolioTask], shared: _Currency)
     shared.read(connection, {name for name in tradable if not name.startswith(CASH_PREFIX)})
     quotes = read_quotes(connection, tradable, shared.base_currency, shared.as_of_date)
     trading = read_trading_inputs(connection, ids, tradable, shared.as_of_date)
+    lots = {portfolio_id: relabelled(found, counted[portfolio_id]) for portfolio_id, found in trading.lots.items()}
+    trading = replace(trading, lots=lots)
     jobs = [replace(job, traded_base=_traded(job, quotes, trading)) if job.policy.cost_impact else job for job in jobs]
     return _Chunk(tasks, holdings, quotes, jobs, trading)
+
+
+def _counted(
+    connection: Connection, tasks: Sequence[PortfolioTask], holdings: Mapping[str, list[Holding]]
+) -> dict[str, dict[str, str]]:
+    """By portfolio: held forms of an asset, and the target that they count towards; what is owed counts as itself."""
+    held = {
+        task.portfolio_id: [one.instrument_id for one in holdings.get(task.portfolio_id, []) if one.quantity > 0]
+        for task in tasks
+    }
+    universes = {name for task in tasks if task.policy is not None for name in task.policy.universe}
+    names = {name for found in held.values() for name in found} | {name for task in tasks for name in task.targets}
+    economic = read_economic(connection, names | universes)
+    found = {}
+    for task in tasks:
+        own = held[task.portfolio_id]
+        named: set[str] = set(task.targets)
+        if task.policy is not None:
+            is_held = task.policy.is_held_universe
+            named = names_of_held(own, task.policy, economic) if is_held else set(task.policy.universe)
+        found[task.portfolio_id] = counted_as(own, named, economic)
+    return found
 
 
 def _traded(job: Job, quotes: Mapping[str, Quote], trading: TradingInputs) -> dict[str, float]:

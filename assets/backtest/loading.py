@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assets.allocation.estimates import PriceSeries
-from assets.allocation.loading import Instrument, PortfolioTask, read_instruments, read_tasks
+from assets.allocation.forms import names_of_held
+from assets.allocation.loading import Instrument, PortfolioTask, read_economic, read_instruments, read_tasks
 from assets.allocation.model import AllocationPolicy, FloatArray
 from assets.allocation.price_histories import read_price_series
 from assets.warehouse.database import Connection
@@ -79,6 +80,7 @@ def read_backtest_tasks(
     held: dict[str, list[str]] = defaultdict(list)
     for portfolio_id, instrument_id in connection.execute(_HELD, [ids]):
         held[portfolio_id].append(instrument_id)
+    economic = read_economic(connection, {name for names in held.values() for name in names})
     settings = {
         row[0]: (row[1], row[2])
         for row in connection.execute(
@@ -88,7 +90,7 @@ def read_backtest_tasks(
     tasks = []
     for currency in sorted({task.base_currency for task, _ in found}):
         alike = [(task, policy) for task, policy in found if task.base_currency == currency]
-        universes = {task.portfolio_id: _universe(policy, held[task.portfolio_id]) for task, policy in alike}
+        universes = {task.portfolio_id: _universe(policy, held[task.portfolio_id], economic) for task, policy in alike}
         names = {name for universe in universes.values() for name in universe}
         names |= {name for task, _ in alike for name in settings[task.portfolio_id] if name and ":" in name}
         instruments = read_instruments(connection, names)
@@ -115,8 +117,8 @@ def _since(series: Mapping[str, PriceSeries], first: date) -> dict[str, PriceSer
     return found
 
 
-def _universe(policy: AllocationPolicy, held: Sequence[str]) -> tuple[str, ...]:
-    names = held if policy.is_held_universe else policy.universe
+def _universe(policy: AllocationPolicy, held: Sequence[str], economic: Mapping[str, str]) -> tuple[str, ...]:
+    names = names_of_held(held, policy, economic) if policy.is_held_universe else policy.universe
     return tuple(sorted({name for name in names if not name.startswith("fiat:")}))
 
 

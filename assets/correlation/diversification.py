@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assets.correlation.model import LONG_WINDOW, MISSING_CORRELATION, MOST_ASSETS, Levels
+from assets.correlation.model import LONG_WINDOW, MISSING_CORRELATION, MISSING_PRICE, MOST_ASSETS, Levels
 from assets.correlation.pairs import correlate
 from assets.correlation.regimes import diversification_ratio
 
 
 @dataclass(frozen=True)
 class Diversified:
-    """A portfolio's diversification ratio; None where undefined, and `undefined_reason`."""
+    """A portfolio's diversification ratio; None where undefined. `undefined_reason` also says what it lacks."""
 
     portfolio_id: str
     diversification_ratio: float | None
@@ -26,7 +26,10 @@ class Diversified:
 
 
 def diversified(
-    weights: Mapping[str, Sequence[tuple[str, float]]], levels: Levels, common: Collection[str]
+    weights: Mapping[str, Sequence[tuple[str, float]]],
+    levels: Levels,
+    common: Collection[str],
+    unpriced: Collection[str] = (),
 ) -> Iterator[Diversified]:
     """The ratio of each portfolio, `missing_correlation` beyond `MOST_ASSETS` assets of its own.
 
@@ -34,6 +37,7 @@ def diversified(
         weights: portfolio -> its assets at risk with their share of its value.
         levels: of all of them, and of `common`.
         common: assets that are correlated once for all.
+        unpriced: portfolios that hold something without a price: their ratio is of the rest.
     """
     place = {label: row for row, label in enumerate(levels.labels)}
     shared = {label: row for row, label in enumerate(sorted(common))}
@@ -41,7 +45,7 @@ def diversified(
     for portfolio_id, held in weights.items():
         names, shares = [asset for asset, _ in held], np.array([weight for _, weight in held])
         if len(names) > MOST_ASSETS:  # pairs grow with the square
-            yield Diversified(portfolio_id, None, f"diversification_ratio:{MISSING_CORRELATION}")
+            yield Diversified(portfolio_id, None, _said(MISSING_CORRELATION, portfolio_id in unpriced))
             continue
         if all(name in shared for name in names):
             rows = [shared[name] for name in names]
@@ -49,7 +53,12 @@ def diversified(
         else:
             own = correlate(_part(levels, [place[name] for name in names]), LONG_WINDOW)
             ratio, code = diversification_ratio(shares, own.volatilities, own.matrix)
-        yield Diversified(portfolio_id, ratio, None if code is None else f"diversification_ratio:{code}")
+        yield Diversified(portfolio_id, ratio, _said(code, portfolio_id in unpriced))
+
+
+def _said(code: str | None, lacks_prices: bool) -> str | None:
+    pairs = ([f"diversification_ratio:{code}"] if code else []) + ([MISSING_PRICE] if lacks_prices else [])
+    return ";".join(pairs) or None
 
 
 def _part(levels: Levels, rows: Sequence[int]) -> Levels:

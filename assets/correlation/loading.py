@@ -79,6 +79,18 @@ _WEIGHTS = """
 """
 
 
+# What has no price has no weight either: the ratio is of the rest.
+_UNPRICED = """
+    select distinct assets.portfolio_id
+    from build.portfolio_assets as assets
+    inner join intermediate.int_instruments as instruments using (instrument_id)
+    inner join intermediate.int_instruments as economic on economic.instrument_id = instruments.canonical_instrument
+    where assets.weight is null and assets.balance <> 0 and instruments.trust = 'trusted'
+        and instruments.asset_class not in ('fiat', 'rate')
+        and instruments.category is distinct from 'stablecoin' and economic.category is distinct from 'stablecoin'
+"""
+
+
 @dataclass(frozen=True)
 class Factors:
     """The factors that have prices, with their levels in one base currency.
@@ -161,6 +173,11 @@ def read_base_currencies(connection: Connection) -> dict[str, list[str]]:
 def read_weights(connection: Connection) -> dict[str, list[tuple[str, float]]]:
     """Portfolio of the run's scope -> its economic assets at risk with their share of its value."""
     return _grouped((portfolio, (asset, weight)) for portfolio, asset, weight in connection.execute(_WEIGHTS))
+
+
+def read_unpriced(connection: Connection) -> set[str]:
+    """Portfolios of the run's scope that hold something at risk without a price."""
+    return {row[0] for row in connection.execute(_UNPRICED)}
 
 
 def read_previous_regimes(connection: Connection, as_of: datetime) -> dict[int, str]:

@@ -43,6 +43,8 @@ TOO_FEW_ASSETS = "fewer_than_2_assets"
 NOT_LONG_ONLY = "not_long_only"
 MISSING_CORRELATION = "missing_correlation"
 NOT_SEMIDEFINITE = "not_positive_semidefinite"
+#: Not why there is no ratio, but a warning beside one.
+MISSING_PRICE = "coverage:missing_price"
 
 
 def fewest_observations(window_days: int) -> int:

@@ -18,6 +18,7 @@ from assets.correlation.loading import (
     read_levels,
     read_previous_regimes,
     read_universe,
+    read_unpriced,
     read_weights,
 )
 from assets.correlation.model import LONG_WINDOW, WINDOWS, Levels, WindowCorrelations
@@ -146,7 +147,7 @@ def _diversification(connection: Connection, common: Sequence[str], as_of_date: 
     levels = read_levels(connection, sorted(held.union(common)), as_of_date)
     return [
         (row.portfolio_id, row.diversification_ratio, row.undefined_reason)
-        for row in diversified(weights, levels, common)
+        for row in diversified(weights, levels, common, read_unpriced(connection))
     ]
 
 

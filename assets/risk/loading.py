@@ -14,6 +14,7 @@ import polars as pl
 from assets.allocation.model import GROUP_DEFAULTS
 from assets.performance.compute import day_number
 from assets.performance.loading import DayTable, read_day_table, read_returns
+from assets.registry.groups import known_groups
 from assets.risk.model import (
     LOOKBACK_DAYS,
     MIN_OBSERVED_SHARE,
@@ -97,6 +98,11 @@ _EPISODES = """
         on before.fx_date = asked.first_date and (before.currency, before.quote) = (later.currency, later.quote)
     where later.currency in (select instrument_id from build.portfolio_assets)
 """
+# an application may write scenarios without the checks of scenarios.yaml
+_GROUPS = """
+    select protocol, category from registry.instruments
+    union select protocol, category from intermediate.int_instruments
+"""
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,7 @@ class Reference:
         observed: (base currency, instrument) -> first day, last observed day, observed days of the window.
         episodes: (scenario, base currency, instrument) -> change, days with a return, observed days.
         scenarios: of the owner: id, name, shocks.
+        groups: chains, protocols and categories that an instrument can have, by dimension.
     """
 
     as_of_date: date
@@ -118,6 +125,7 @@ class Reference:
     observed: Mapping[tuple[str, str], tuple[date, date | None, int]]
     episodes: Mapping[tuple[str, str, str], tuple[float, int, int]]
     scenarios: Sequence[tuple[str, str, Sequence[Mapping[str, Any]]]]
+    groups: Mapping[str, tuple[str, ...]]
 
 
 def read_reference(conn: Connection, as_of_date: date, episodes: Sequence[Episode]) -> Reference:
@@ -140,6 +148,7 @@ def read_reference(conn: Connection, as_of_date: date, episodes: Sequence[Episod
         observed={(row[0], row[1]): (row[2], row[3], row[4]) for row in observed},
         episodes={(row[0], row[1], row[2]): (row[3], row[4], row[5]) for row in past},
         scenarios=[(row[0], row[1], row[2]) for row in scenarios],
+        groups=known_groups(read_frame(conn, _GROUPS, [], {"protocol": pl.String, "category": pl.String})),
     )
 
 

@@ -22,6 +22,7 @@ STALE = "stale"
 TOO_SPARSE = "too_sparse"
 TOO_SHORT = "too_short"
 DURATION_UNKNOWN = "duration_unknown"
+UNKNOWN_GROUP = "unknown_group"
 
 MEANINGS: Mapping[str, str] = {
     NO_PRICED_HOLDING: "nothing that is held has a price",
@@ -37,6 +38,7 @@ MEANINGS: Mapping[str, str] = {
     TOO_SPARSE: "observed on fewer than half of the days of its calendar",
     TOO_SHORT: "less than half of the history of the portfolio's longest",
     DURATION_UNKNOWN: "what a bond loses hangs on its duration, which is not known",
+    UNKNOWN_GROUP: "a shock names a chain, protocol or category that no instrument has: what it means is not known",
 }
 
 

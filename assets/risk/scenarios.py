@@ -5,7 +5,7 @@ Belongs here: which scenarios there are and what each does to the value of one i
 """
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from assets.risk import reasons
 from assets.risk.model import CASH_PREFIX, Booleans, Floats, Instrument
 
 CRYPTO_CLASSES = ("crypto", "token")
@@ -104,9 +105,12 @@ def user_scenario(
     shocks: Sequence[Mapping[str, Any]],
     instruments: Sequence[Instrument],
     base_currency: str,
+    groups: Mapping[str, Collection[str]],
 ) -> Scenario:
-    """A scenario as stored in registry.scenarios."""
+    """A scenario as stored in registry.scenarios; one with a shock on a group that is not in `groups` is not known."""
     listed = [Shock(str(one["by"]), str(one["target"]), float(one["change"])) for one in shocks]
+    if any(shock.target not in groups.get(shock.by, (shock.target,)) for shock in listed):
+        return Scenario(scenario_id, "user", name, np.full(len(instruments), np.nan), reasons.UNKNOWN_GROUP)
     return Scenario(scenario_id, "user", name, changes(instruments, base_currency, listed))
 
 

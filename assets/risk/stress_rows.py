@@ -26,7 +26,7 @@ def scenarios_of(holdings: Holdings, reference: Reference) -> list[Scenario]:
         Scenario(one.scenario, "historical", one.name, episode_changes(holdings, reference, one), reasons.NO_HISTORY)
         for one in episodes()
     ]
-    own = [user_scenario(*one, holdings.instruments, base) for one in reference.scenarios]
+    own = [user_scenario(*one, holdings.instruments, base, reference.groups) for one in reference.scenarios]
     return [*past, *single_shocks(holdings.instruments, base), *own]
 
 

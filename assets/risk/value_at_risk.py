@@ -148,13 +148,13 @@ def _expanded(first: float, second: float, third: float, skew: Floats, excess: F
 
 
 def _is_monotone(skew: Floats, excess: Floats) -> Booleans:
-    """Whether the expansion's slope a z^2 + b z + c has no root (Maillard 2012)."""
+    """Whether the expansion's slope a z^2 + b z + c is nowhere negative (Maillard 2012)."""
     a = excess / 8 - skew**2 / 6
     b = skew / 3
     c = 1 - excess / 8 + 5 * skew**2 / 36
     is_line: Booleans = (skew == 0) & (excess == 0)
-    has_no_root: Booleans = (a > 0) & (b * b < 4 * a * c)
-    return is_line | has_no_root
+    is_never_negative: Booleans = (a > 0) & (b * b <= 4 * a * c)
+    return is_line | is_never_negative
 
 
 def _scaled(found: Moments, quantile: Floats | float, shortfall: Floats | float, horizon: int) -> Estimate:

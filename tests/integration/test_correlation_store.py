@@ -31,7 +31,7 @@ create table intermediate.int_fx_daily (currency text, quote text, fx_date date,
 create table intermediate.int_splits (instrument_id text, ex_date date, ratio numeric);
 create table intermediate.int_factors (factor text, preference integer, instrument_id text);
 insert into intermediate.int_factors values ('equity_market', 1, 'etf:SPY'), ('equity_market', 2, 'index:SPX');
-create table build.portfolio_assets (portfolio_id text, instrument_id text, weight double precision);
+create table build.portfolio_assets (portfolio_id text, instrument_id text, weight double precision, balance numeric default 1);
 create table build.portfolio_daily (
     portfolio_id text, valuation_date date, twr_return double precision, usd_rate numeric,
     risk_free_rate double precision, is_complete boolean, is_market_day boolean, trades_daily boolean, flow_basis text,
@@ -195,6 +195,21 @@ def test_exposures_take_the_first_listed_instrument_with_prices(warehouse: Conne
     assert rows(warehouse, "select diversification_ratio from intermediate.diversification") == [
         (pytest.approx(ratio),)
     ]
+
+
+def test_a_ratio_says_that_a_holding_has_no_price(warehouse: Connection) -> None:
+    add_portfolio(warehouse, "a", {COIN: 0.5, SPLIT: 0.5})
+    add_portfolio(warehouse, "b", {COIN: 0.5, SPLIT: 0.5})
+    # what only a chain shows and a balance of zero are nothing that is missing
+    warehouse.execute(
+        "insert into build.portfolio_assets values"
+        " ('a', 'custom:art', null, 3), ('b', 'crypto:SPAM', null, 3), ('b', 'custom:art', null, 0)"
+    )
+    enter(warehouse, "a", "b")
+    run_correlations(warehouse, AS_OF)
+    (with_art, without) = rows(warehouse, "select * from intermediate.diversification order by 1")
+    assert with_art[1] == without[1] is not None
+    assert (with_art[2], without[2]) == ("coverage:missing_price", None)
 
 
 def test_a_ratio_does_not_hang_on_what_others_hold(warehouse: Connection, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ BUILT = """
 create table intermediate.int_instruments (
     instrument_id text primary key, asset_class text, chain text, protocol text, category text,
     annualization_days integer, max_price_age_days integer, pricing_instrument_id text, trust text not null default 'trusted',
-    canonical_instrument text generated always as (instrument_id) stored, decimals integer
+    canonical_instrument text, decimals integer
 );
 create table intermediate.int_price_daily (
     instrument_id text, valuation_date date, price numeric, currency text, priced_at timestamptz, age_days integer,
@@ -58,8 +58,8 @@ def add_instrument(
     connection: Connection, name: str, prices: list[float], currency: str = "fiat:USD", stops_at: int = DAYS, **_: Any
 ) -> None:
     connection.execute(
-        "insert into intermediate.int_instruments values (%s, 'crypto', null, null, null, 365, 2, %s, default)",
-        [name, name],
+        "insert into intermediate.int_instruments values (%s, 'crypto', null, null, null, 365, 2, %s, default, %s)",
+        [name, name, name],
     )
     first = AS_OF - timedelta(days=DAYS - 1)
     rows = [
@@ -336,6 +336,35 @@ def test_a_stale_holding_is_left_out_kept_and_named(warehouse: Connection) -> No
     )
     assert (action, quantity) == ("hold", None)
     assert reason.startswith("Kept as it is: stale")
+
+
+def test_forms_of_one_asset_count_towards_its_target(warehouse: Connection) -> None:
+    """Ether on two chains: with a target of ether nothing is off, as a list it is what it names, held it is one."""
+    forms = ("eip155:1/slip44:60", "eip155:42161/slip44:60")
+    for form in forms:
+        warehouse.execute(
+            "insert into intermediate.int_instruments values"
+            " (%s, 'crypto', null, null, null, 365, 2, 'crypto:ETH', default, 'crypto:ETH')",
+            [form],
+        )
+    held = {"crypto:BTC": ("4", "400"), forms[0]: ("3", "200"), forms[1]: ("1", "400")}
+    add_portfolio(warehouse, "fixed", held)
+    warehouse.execute("insert into registry.targets values ('fixed', 'crypto:ETH', 0.6), ('fixed', 'crypto:BTC', 0.4)")
+    add_portfolio(warehouse, "exit", held)
+    warehouse.execute("insert into registry.targets values ('exit', 'crypto:ETH', 0.2), ('exit', 'crypto:BTC', 0.8)")
+    add_portfolio(warehouse, "held", held, **policy("min_volatility"))
+    add_portfolio(
+        warehouse, "plain", {"crypto:BTC": ("4", "400"), "crypto:ETH": ("4", "600")}, **policy("min_volatility")
+    )
+    run_optimisation(warehouse, AS_OF, "run")
+    found = rows(
+        warehouse,
+        "select instrument_id, action, current_weight, value_usd from intermediate.rebalancing_suggestions"
+        " where portfolio_id in ('fixed', 'exit') order by 1",
+    )
+    assert [row[:3] for row in found] == [("crypto:BTC", "buy", 0.4), ("crypto:ETH", "sell", 0.6)]
+    assert float(found[1][3]) == pytest.approx(400)
+    assert weights(warehouse, "held") == weights(warehouse, "plain")
 
 
 def test_fixed_targets_are_rebalanced_without_an_optimisation(warehouse: Connection) -> None:

@@ -176,6 +176,17 @@ def test_the_owners_scenarios_are_asked(warehouse: Connection) -> None:
     ) == [("user", "Mine", 17.0, "crypto:B", 1.0)]
 
 
+def test_a_shock_on_a_group_that_nothing_can_have_leaves_no_number(warehouse: Connection) -> None:
+    shocks = [{"by": "protocol", "target": "aawe", "change": 0.5}]
+    warehouse.execute("insert into registry.scenarios values ('mine', 'Mine', %s)", [json.dumps(shocks)])
+    run_risk(warehouse, AS_OF)
+    assert found(
+        warehouse,
+        "select loss_base, coverage, undefined_reason from intermediate.stress_tests"
+        " where portfolio_id = 'dollars' and scenario = 'mine'",
+    ) == [(None, 0.0, "all:unknown_group")]
+
+
 def test_what_a_portfolio_gets_does_not_hang_on_the_others(warehouse: Connection) -> None:
     def rows() -> dict[str, list[tuple[Any, ...]]]:
         return {

@@ -72,6 +72,22 @@ def test_too_little_history_says_why() -> None:
     assert told[0.99]["observations"] == 59
 
 
+def test_a_tail_that_the_expansion_cannot_follow_says_why_for_that_method_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One day of a coin that loses a seventh: over ten days a tenth of its kurtosis is left."""
+    crash = RETURNS.copy()
+    crash[0, 200] = -0.14
+    monkeypatch.setattr("tests.unit.risk.test_measures.RETURNS", crash)
+    holdings = book([{"crypto:A": 100.0}])
+    rows = risk_frame(holdings, *measured(holdings)).filter(confidence=0.99).to_dicts()
+    told = {(row["method"], row["horizon_days"]): (row["var_base"], row["undefined_reason"]) for row in rows}
+    assert told["cornish_fisher", 1] == (None, "all:not_monotone")
+    assert told["cornish_fisher", 10][0] > 0
+    for method in ("historical", "parametric", "monte_carlo"):
+        assert told[method, 1][0] > 0
+
+
 def test_what_is_left_out_is_told_and_too_much_of_it_leaves_nothing() -> None:
     holdings = book([{"crypto:A": 95.0, "crypto:B": 5.0}, {"crypto:A": 80.0, "crypto:B": 20.0}])
     found, part = measured(holdings, crypto__B="stale")

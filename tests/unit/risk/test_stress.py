@@ -72,7 +72,7 @@ def test_an_owners_shocks_compound_and_reach_what_they_name() -> None:
         {"by": "instrument", "target": "crypto:ETH", "change": -0.5},
         {"by": "chain", "target": "optimism", "change": -0.2},
     ]
-    scenario = user_scenario("mine", "Mine", shocks, found.instruments, "fiat:USD")
+    scenario = user_scenario("mine", "Mine", shocks, found.instruments, "fiat:USD", {})
     by_id = dict(zip((item.instrument_id for item in found.instruments), scenario.changes, strict=True))
     assert by_id == {"crypto:ETH": -0.5, "eip155:10/slip44:60": pytest.approx(-0.6), "etf:A": 0}
 

@@ -93,6 +93,17 @@ def test_cornish_fisher_is_undefined_where_its_quantiles_cross() -> None:
     assert np.isfinite(cornish_fisher(of(0.0, 1.0, 0.0, 20.0), 0.99, 10).var)  # over ten days it is 2
 
 
+@pytest.mark.parametrize(("skew", "excess"), [(0.0, 8.0), (0.5, 7.5), (-1.0, 3.0), (1.0, 1.3), (0.1, 0.0), (0.0, 8.1)])
+def test_cornish_fisher_is_defined_where_its_quantiles_do_not_cross_the_ends_included(
+    skew: float, excess: float
+) -> None:
+    """Maillard (2012): without skewness the domain is the excess kurtosis from 0 to 8, both ends in it."""
+    z = np.linspace(-60, 60, 120_001)
+    quantiles = z + (z**2 - 1) * skew / 6 + (z**3 - 3 * z) * excess / 24 - (2 * z**3 - 5 * z) * skew**2 / 36
+    crosses = bool((np.diff(quantiles) < 0).any())
+    assert np.isnan(cornish_fisher(of(0.0, 1.0, skew, excess), 0.99).var[0]) == crosses
+
+
 def test_monte_carlo_is_seeded_and_comes_close_to_its_distribution() -> None:
     heavy = of(0.0, 1.0, 0.0, 6.0)  # five degrees of freedom
     ordered = draws(heavy, [1])

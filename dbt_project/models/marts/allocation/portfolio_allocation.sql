@@ -6,6 +6,7 @@ described as (
 
     select
         instruments.instrument_id,
+        instruments.canonical_instrument,
         instruments.asset_class,
         instruments.asset_type,
         coalesce(instruments.chain, 'off_chain') as chain,
@@ -26,17 +27,47 @@ holdings as (
 
 ),
 
+-- of each economic asset the target that names it, before one that names a form of it
+named as (
+
+    select distinct on (targets.portfolio_id, described.canonical_instrument)
+        targets.portfolio_id, described.canonical_instrument, targets.instrument_id
+    from {{ ref('int_allocation_targets') }} as targets
+    inner join described on targets.instrument_id = described.instrument_id
+    order by
+        targets.portfolio_id, described.canonical_instrument,
+        targets.instrument_id <> described.canonical_instrument, targets.instrument_id
+
+),
+
+-- a form of an asset that no target names counts towards the target of the asset
+assigned as (
+
+    select
+        holdings.*,
+        case
+            when own.instrument_id is null and holdings.value_base > 0 then named.instrument_id
+        end as target_id
+    from holdings
+    inner join described on holdings.instrument_id = described.instrument_id
+    left join named
+        on holdings.portfolio_id = named.portfolio_id and described.canonical_instrument = named.canonical_instrument
+    left join {{ ref('int_allocation_targets') }} as own
+        on holdings.portfolio_id = own.portfolio_id and holdings.instrument_id = own.instrument_id
+
+),
+
 bucketed as (
 
     select
         holdings.portfolio_id, holdings.user_id, buckets.dimension, buckets.bucket,
         sum(holdings.value_base) as value_base, sum(holdings.value_usd) as value_usd
-    from holdings
+    from assigned as holdings
     inner join described on holdings.instrument_id = described.instrument_id
     cross join
         lateral (
             values
-            ('asset', holdings.instrument_id),
+            ('asset', coalesce(holdings.target_id, holdings.instrument_id)),
             ('asset_class', described.asset_class),
             ('asset_type', described.asset_type),
             ('chain', described.chain),

@@ -75,8 +75,12 @@ chain_reads as (
 
     select distinct on (wallets.portfolio_id, wallets.chain, (reads.counts_at at time zone 'UTC')::date)
         wallets.portfolio_id,
+        wallets.chain,
         (reads.counts_at at time zone 'UTC')::date as read_date,
-        reads.is_failed
+        reads.read_id,
+        reads.asked_at,
+        reads.is_failed,
+        reads.cells_failed + reads.cells_quarantined > 0 as has_gaps
     from {{ ref('stg_wallets') }} as wallets
     inner join {{ source('ops', 'run_scope') }} as scope on wallets.portfolio_id = scope.portfolio_id
     inner join {{ ref('stg_chain_reads') }} as reads
@@ -90,14 +94,50 @@ chain_reads as (
 
 ),
 
+-- a chain that was read in part counts by the share of the portfolio's own balances that it told, as known after that read
+read_in_part as (
+
+    select
+        chain_reads.portfolio_id,
+        chain_reads.chain,
+        chain_reads.read_date,
+        avg((cells.status in ('ok', 'zero', 'unsupported'))::integer)::double precision as share_read
+    from chain_reads
+    inner join {{ ref('stg_wallets') }} as wallets
+        on
+            chain_reads.portfolio_id = wallets.portfolio_id
+            and chain_reads.chain = wallets.chain
+            and chain_reads.asked_at >= wallets.created_at
+    cross join
+        lateral (
+            select distinct on (balances.instrument_id) balances.status
+            from {{ source('raw', 'wallet_balances') }} as balances
+            inner join {{ ref('stg_chain_reads') }} as reads on balances.read_id = reads.read_id
+            where
+                balances.chain = wallets.chain
+                and balances.wallet = wallets.wallet
+                and balances.read_id <= chain_reads.read_id
+            order by balances.instrument_id asc, balances.balance_id desc
+        ) as cells
+    where chain_reads.has_gaps and not chain_reads.is_failed
+    group by chain_reads.portfolio_id, chain_reads.chain, chain_reads.read_date
+
+),
+
 chain_coverage as (
 
     select
-        portfolio_id,
-        read_date,
-        count(*) filter (where not is_failed)::double precision / count(*) as chain_coverage_ratio
+        chain_reads.portfolio_id,
+        chain_reads.read_date,
+        avg(case when chain_reads.is_failed then 0 else coalesce(read_in_part.share_read, 1) end)::double precision
+            as chain_coverage_ratio
     from chain_reads
-    group by portfolio_id, read_date
+    left join read_in_part
+        on
+            chain_reads.portfolio_id = read_in_part.portfolio_id
+            and chain_reads.chain = read_in_part.chain
+            and chain_reads.read_date = read_in_part.read_date
+    group by chain_reads.portfolio_id, chain_reads.read_date
 
 )
 
