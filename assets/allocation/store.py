@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from operator import attrgetter
 
 from assets.allocation.answers import Answer, Job
 from assets.allocation.engine import sample_of
@@ -42,7 +41,7 @@ from assets.allocation.shards import Shards, answer_in_shards
 from assets.rebalancing.covariances import LOOKBACK_DAYS, SharedCovariances
 from assets.rebalancing.loading import TradingInputs, read_trading_inputs
 from assets.rebalancing.model import CASH_PREFIX, Holding, Quote
-from assets.rebalancing.rebalance import rebalance
+from assets.rebalancing.rebalance import Case, rebalance
 from assets.warehouse.database import Connection, copy_frame, copy_rows
 
 Progress = Callable[[str], None]
@@ -50,7 +49,6 @@ Progress = Callable[[str], None]
 DEFAULT_BAND = 0.05
 # Portfolios at once: bounds the memory of holdings and rows; the histories of a currency stay for all of them.
 CHUNK = 5_000
-_SUGGESTED = attrgetter(*TABLES["rebalancing_suggestions"][1:])
 NOTHING_TO_ALLOCATE = "nothing to allocate: the universe holds no asset but cash"
 
 
@@ -232,20 +230,22 @@ def _summarise(answered: Answered, summary: OptimisationSummary) -> None:
 def _suggestions(chunk: _Chunk, shared: _Currency, answered: Answered) -> Iterator[Row]:
     """Trades towards fixed targets, or towards the weights that were found."""
     by_portfolio = {job.portfolio_id: found for job, found in answered}
-    for task in chunk.tasks:
-        holdings = chunk.holdings.get(task.portfolio_id, [])
-        targets, left_out, band = task.targets, {}, DEFAULT_BAND
-        if task.policy is not None:
-            found = by_portfolio[task.portfolio_id]
-            outcome, band, targets = found.outcome, task.policy.rebalance_band, {}
-            held = {holding.instrument_id for holding in holdings}
-            left_out = {item.label: f"{item.code} ({item.detail})" for item in found.exclusions if item.label in held}
-            if outcome.weights is not None and outcome.constraints is not None:
-                targets = dict(zip(outcome.constraints.labels, outcome.weights.tolist(), strict=True))
-        if not targets:
-            continue
-        for row in rebalance(
-            task.portfolio_id, holdings, targets, chunk.quotes, band, chunk.trading, shared.covariances,
-            left_out=left_out, needs_funding=not task.is_cash_implicit,
-        ):  # fmt: skip
-            yield (task.portfolio_id, *_SUGGESTED(row))
+    cases = [
+        _case(task, chunk.holdings.get(task.portfolio_id, []), by_portfolio.get(task.portfolio_id))
+        for task in chunk.tasks
+    ]
+    found = rebalance([case for case in cases if case.targets], chunk.quotes, chunk.trading, shared.covariances)
+    return ((portfolio_id, *row) for portfolio_id, row in found)
+
+
+def _case(task: PortfolioTask, holdings: Sequence[Holding], found: Answer | None) -> Case:
+    needs_funding = not task.is_cash_implicit
+    if task.policy is None or found is None:
+        return Case(task.portfolio_id, holdings, task.targets, DEFAULT_BAND, {}, needs_funding)
+    targets, left_out, outcome = {}, {}, found.outcome
+    if found.exclusions:
+        held = {holding.instrument_id for holding in holdings}
+        left_out = {item.label: f"{item.code} ({item.detail})" for item in found.exclusions if item.label in held}
+    if outcome.weights is not None and outcome.constraints is not None:
+        targets = dict(zip(outcome.constraints.labels, outcome.weights.tolist(), strict=True))
+    return Case(task.portfolio_id, holdings, targets, task.policy.rebalance_band, left_out, needs_funding)

@@ -7,14 +7,18 @@ is a row of action `hold` that says why. A trade that costs more than it wins is
 aside. Where cost or gain is unknown the trade stands.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
+from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 
 from assets.rebalancing.costs import Cost, trading_cost
-from assets.rebalancing.model import CASH_PREFIX, NO_TERMS, Covariance, Holding, Quote, Suggestion, Terms
+from assets.rebalancing.drifting import Position, hold, position
+from assets.rebalancing.model import NO_TERMS, Covariance, Holding, Quote, Suggestion, Terms
 from assets.rebalancing.sizing import Drift, Trade, sized
 from assets.rebalancing.taxes import SaleEffect
 from assets.rebalancing.worth import HORIZON_YEARS, expected_gains, shared_gains
@@ -22,9 +26,9 @@ from assets.rebalancing.worth import HORIZON_YEARS, expected_gains, shared_gains
 Sell = Callable[[str, Decimal, Decimal], SaleEffect]
 """What selling units of an instrument at a price realises."""
 
-# Weights are doubles: a drift this little above the band is the band.
-_WEIGHT_NOISE = Decimal("1e-9")
-_NOTHING = Decimal(0)
+_NOTHING, _ALL, _PERCENT = Decimal(0), Decimal(1), Decimal(100)
+_NO_TERMS, _NO_EFFECT = Terms(), SaleEffect()
+_BY_INSTRUMENT = attrgetter("instrument_id")
 
 
 @dataclass(frozen=True)
@@ -43,22 +47,18 @@ class Market:
     covariance: Callable[[], Covariance | None] | None = None
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """A trade with what it costs (tax included, as far as they are known) and wins, in base currency; None: unknown."""
+class _Judged(NamedTuple):
+    """A trade with what it costs (tax included, as far as they are known) and wins, in base currency; None: unknown.
+
+    `loss_base`: by how much cost and tax exceed the gain; 0 where one of them is unknown.
+    """
 
     trade: Trade
     cost: Cost
     effect: SaleEffect
     cost_base: Decimal
     gain_base: Decimal | None = None
-
-    @property
-    def loss_base(self) -> Decimal:
-        """By how much cost and tax exceed the gain; 0 where one of them is unknown."""
-        if self.gain_base is None or self.cost.total is None:
-            return Decimal(0)
-        return self.cost_base - self.gain_base
+    loss_base: Decimal = _NOTHING
 
 
 def suggest(
@@ -74,167 +74,94 @@ def suggest(
     """Suggestions in order of instrument; none where nothing has a positive value.
 
     Current weights are shares of all positive value, cash included. A held instrument without a target has the target
-    0. Where purchases need more than sales and the cash above its own target bring, all are scaled down alike. The
-    trade that loses most is given up first; the others are sized and weighed again without it.
-
-    Args:
-        holdings: one per instrument, cash (`fiat:`) included.
-        targets: weights by instrument; cash may be among them.
-        quotes: by instrument, for whatever may have to be traded.
-        band: the drift (fraction) up to which nothing is done.
-        left_out: held instruments that the targets know nothing of, with the reason: they are kept, and the targets
-            share what remains.
-        needs_funding: False where purchases are paid from outside (`cash: implicit`).
-        market: lots, costs, taxes and risk.
+    0. Arguments are those of `position`, and `market`: lots, costs, taxes and risk.
     """
-    kept = left_out or {}
-    known = market or Market()
-    held = {holding.instrument_id: holding for holding in holdings}
-    total = sum((h.value_base for h in holdings if h.value_base is not None and h.value_base > 0), Decimal(0))
-    if total <= 0:
-        return ()
-    fixed = sum((_value(held[name]) for name in kept if name in held), Decimal(0))
-    free = (total - fixed) / total
-    wanted = {name: Decimal(repr(float(weight))) * free for name, weight in targets.items()}
-    weights = {holding.instrument_id: _value(holding) / total for holding in holdings}
-    rows, drifts = _drifts(held, weights, wanted, quotes, kept, total, _exact(band) + _WEIGHT_NOISE)
-    spare_cash = _spare_cash(holdings, wanted, total) if needs_funding else None
-    covariance = known.covariance() if drifts and known.covariance is not None else None
-    off: dict[str, Decimal] = {}
-    if covariance is not None:
-        off = {n: weights.get(n, _NOTHING) - wanted.get(n, _NOTHING) for n in covariance.labels if n not in kept}
+    found = position(holdings, targets, quotes, band, left_out=left_out, needs_funding=needs_funding)
+    return () if found is None else settled(found, quotes, market or Market())
+
+
+def settled(found: Position, quotes: Mapping[str, Quote], market: Market) -> tuple[Suggestion, ...]:
+    """The suggestions of a position, in order of instrument.
+
+    Where purchases need more than sales and the cash above its own target bring, all are scaled down alike. The trade
+    that loses most is given up first; the others are sized and weighed again without it.
+    """
+    rows, drifts = [*found.untradable], [*found.drifts]
+    if not drifts:
+        return tuple(rows)
+    covariance = None if market.covariance is None else market.covariance()
+    band_text = f"band {100 * found.band:g}"
     while True:
-        trades = sized(drifts, spare_cash, known.terms)
-        judged = _weighed(_judged(trades, known), off, total, covariance, is_funded=needs_funding)
-        # of a sale and a purchase that share their loss the dearer one goes
-        worst = max(judged, key=lambda one: (round(one.loss_base, 9), one.cost_base), default=None)
-        if worst is None or worst.loss_base <= 0:
+        judged = [_judged(trade, market) for trade in sized(drifts, found.spare_cash, market.terms)]
+        if covariance is not None:
+            judged = _weighed(judged, found, covariance)
+        if not any(one.loss_base > _NOTHING for one in judged):
             break
-        drifts.remove(worst.trade.drift)
-        rows.append(_hold(worst.trade.drift, f"{_drift_text(worst.trade.drift, band)}; {_loss_text(worst)}"))
-    cash_after = _cash(holdings) - sum((trade.moved_base for trade in trades), Decimal(0)) if needs_funding else None
-    rows += [_row(one, quotes[one.trade.drift.instrument_id], band, cash_after, known) for one in judged]
-    return tuple(sorted(rows, key=lambda row: row.instrument_id))
+        # of a sale and a purchase that share their loss the dearer one goes
+        worst = max(judged, key=lambda one: (round(one.loss_base, 9), one.cost_base))
+        if worst.loss_base <= _NOTHING:
+            break
+        drift = worst.trade.drift
+        drifts.remove(drift)
+        rows.append(_held(drift, f"{_drift_text(drift, band_text)}; {_loss_text(worst)}"))
+    cash_after = None
+    if found.spare_cash is not None:
+        cash_after = found.cash - sum([one.trade.moved_base for one in judged], _NOTHING)
+    rows += [_row(one, quotes[one.trade.drift.instrument_id], band_text, cash_after, market) for one in judged]
+    rows.sort(key=_BY_INSTRUMENT)
+    return tuple(rows)
 
 
-def _drifts(
-    held: Mapping[str, Holding],
-    weights: Mapping[str, Decimal],
-    wanted: Mapping[str, Decimal],
-    quotes: Mapping[str, Quote],
-    kept: Mapping[str, str],
-    total: Decimal,
-    band: Decimal,
-) -> tuple[list[Suggestion], list[Drift]]:
-    """What cannot be traded as rows, and what drifts."""
-    rows: list[Suggestion] = []
-    drifts: list[Drift] = []
-    for name in sorted({*held, *wanted}):
-        if name.startswith(CASH_PREFIX):
-            continue
-        target, current = wanted.get(name, _NOTHING), weights.get(name, _NOTHING)
-        quantity = held[name].quantity if name in held else Decimal(0)
-        quote = quotes.get(name)
-        price = Decimal(0) if quote is None or quote.price_base is None else quote.price_base
-        drift = Drift(name, current, target, (target - current) * total, price, quantity, target == 0)
-        reason = _obstacle(quantity, quote, kept.get(name))
-        if name in kept:
-            rows.append(_hold(drift, reason, has_target=False))
-        elif name in held and (held[name].value_base is None or quantity < 0):
-            rows.append(_hold(drift, reason or "no price to trade at", has_value=held[name].value_base is not None))
-        elif abs(current - target) > band and reason:
-            rows.append(_hold(drift, reason))
-        elif abs(current - target) > band:
-            drifts.append(drift)
-    return rows, drifts
+def _held(drift: Drift, reason: str) -> Suggestion:
+    return hold(drift.instrument_id, float(drift.current), float(drift.target), reason)
 
 
-def _value(holding: Holding) -> Decimal:
-    return holding.value_base or Decimal(0)
+def _judged(trade: Trade, market: Market) -> _Judged:
+    drift = trade.drift
+    effect = _NO_EFFECT
+    if drift.is_sale and market.sell is not None and trade.quantity > _NOTHING:
+        effect = market.sell(drift.instrument_id, trade.quantity, drift.price_base)
+    cost = trading_cost(trade.quantity, market.terms.get(drift.instrument_id, _NO_TERMS))
+    cost_base = abs(trade.moved_base) * _fraction(cost.total or 0.0) + _tax_due(effect)
+    return _Judged(trade, cost, effect, cost_base)
 
 
-def _obstacle(quantity: Decimal, quote: Quote | None, left_out: str | None) -> str:
-    if left_out:
-        return f"kept as it is: {left_out}"
-    if quantity < 0:
-        return "short or borrowed: not rebalanced"
-    if quote is None or quote.price_base is None or quote.price_base <= 0:
-        return "no price to trade at"
-    return quote.problem or ""
-
-
-def _hold(drift: Drift, reason: str, *, has_value: bool = True, has_target: bool = True) -> Suggestion:
-    return Suggestion(
-        instrument_id=drift.instrument_id,
-        action="hold",
-        quantity=None,
-        value_usd=None,
-        current_weight=float(drift.current) if has_value else None,
-        target_weight=float(drift.target) if has_target else None,
-        estimated_cost_usd=None,
-        reason=reason,
-    )
-
-
-def _cash(holdings: Iterable[Holding]) -> Decimal:
-    return sum((_value(h) for h in holdings if h.instrument_id.startswith(CASH_PREFIX)), Decimal(0))
-
-
-def _spare_cash(holdings: Iterable[Holding], wanted: Mapping[str, Decimal], total: Decimal) -> Decimal:
-    reserved = sum((weight for name, weight in wanted.items() if name.startswith(CASH_PREFIX)), Decimal(0)) * total
-    return _cash(holdings) - reserved
-
-
-def _judged(trades: Sequence[Trade], market: Market) -> tuple[_Judged, ...]:
-    judged = []
-    for trade in trades:
-        drift = trade.drift
-        effect = SaleEffect()
-        if drift.is_sale and trade.quantity > 0 and market.sell is not None:
-            effect = market.sell(drift.instrument_id, trade.quantity, drift.price_base)
-        cost = trading_cost(trade.quantity, market.terms.get(drift.instrument_id, Terms()))
-        cost_base = abs(trade.moved_base) * _exact(cost.total or 0.0) + _tax_due(effect)
-        judged.append(_Judged(trade, cost, effect, cost_base))
-    return tuple(judged)
-
-
-def _weighed(
-    judged: tuple[_Judged, ...],
-    off: Mapping[str, Decimal],
-    total: Decimal,
-    covariance: Covariance | None,
-    *,
-    is_funded: bool,
-) -> tuple[_Judged, ...]:
+def _weighed(judged: Sequence[_Judged], found: Position, covariance: Covariance) -> list[_Judged]:
     """The same trades with their gains; where sales pay for purchases they share what both win."""
-    if covariance is None:
-        return judged
-    by_name = {one.trade.drift.instrument_id: one for one in judged}
-    traded = [by_name.get(name) for name in covariance.labels]
-    before = np.array([float(off.get(name, 0)) for name in covariance.labels])
-    moved = np.array([0.0 if one is None else float(one.trade.moved_base / total) for one in traded])
+    total = found.total
+    places = {name: place for place, name in enumerate(covariance.labels)}
+    before = np.array([float(found.off.get(name, _NOTHING)) for name in covariance.labels])
+    moved, costs = np.zeros(len(before)), np.zeros(len(before))
+    for one in judged:
+        place = places.get(one.trade.drift.instrument_id)
+        if place is not None:
+            moved[place] = one.trade.moved_base / total
+            costs[place] = one.cost_base / total
     gains = expected_gains(covariance.matrix, before, before + moved)
-    if is_funded:
-        costs = np.array([0.0 if one is None else float(one.cost_base / total) for one in traded])
+    if found.spare_cash is not None:
         gains = shared_gains(gains, moved, costs)
-    found = {name: _exact(float(gain)) * total for name, gain in zip(covariance.labels, gains, strict=True)}
-    return tuple(
-        _Judged(one.trade, one.cost, one.effect, one.cost_base, found.get(one.trade.drift.instrument_id))
-        for one in judged
-    )
+    return [_with_gain(one, gains, places.get(one.trade.drift.instrument_id), total) for one in judged]
+
+
+def _with_gain(one: _Judged, gains: np.ndarray, place: int | None, total: Decimal) -> _Judged:
+    if place is None:
+        return one
+    gain = _exact(gains[place]) * total
+    loss = _NOTHING if one.cost.spread is None else one.cost_base - gain
+    return _Judged(one.trade, one.cost, one.effect, one.cost_base, gain, loss)
 
 
 def _tax_due(effect: SaleEffect) -> Decimal:
     """A loss lowers other taxes only where there are other gains: it never speaks for a sale."""
-    return max(effect.tax or Decimal(0), Decimal(0))
+    return _NOTHING if effect.tax is None else max(effect.tax, _NOTHING)
 
 
-def _drift_text(drift: Drift, band: float) -> str:
+def _drift_text(drift: Drift, band_text: str) -> str:
     side = "above" if drift.current > drift.target else "below"
-    points = 100 * abs(drift.current - drift.target)
+    points = _PERCENT * abs(drift.current - drift.target)
     return (
-        f"weight {100 * drift.current:.2f} % is {points:.2f} points {side} its target {100 * drift.target:.2f} %, "
-        f"band {100 * band:g}"
+        f"weight {_PERCENT * drift.current:.2f} % is {points:.2f} points {side} its target "
+        f"{_PERCENT * drift.target:.2f} %, {band_text}"
     )
 
 
@@ -245,18 +172,22 @@ def _loss_text(one: _Judged) -> str:
     return f"{cost} exceeds the gain of {years}, {one.gain_base:.2f} (base currency)"
 
 
-def _row(one: _Judged, quote: Quote, band: float, cash_after: Decimal | None, market: Market) -> Suggestion:
-    trade, drift = one.trade, one.trade.drift
-    reason = _drift_text(drift, band)
-    if trade.quantity <= 0 and trade.share <= 0:
-        return _hold(drift, f"{reason}; no cash and no sale to pay for it")
-    if trade.quantity <= 0:
-        lot = market.terms.get(drift.instrument_id, Terms()).lot
-        return _hold(drift, f"{reason}; less than one lot" + ("" if lot is None else f" of {lot.normalize():f}"))
-    if trade.share < 1:
-        reason += f"; cash and sales pay for {100 * trade.share:.1f} % of it"
-    value_usd = None if quote.price_usd is None else trade.quantity * quote.price_usd
-    usd_rate = None if quote.price_usd is None else quote.price_usd / drift.price_base
+def _row(one: _Judged, quote: Quote, band_text: str, cash_after: Decimal | None, market: Market) -> Suggestion:
+    trade, drift, cost, effect = one.trade, one.trade.drift, one.cost, one.effect
+    reason = _drift_text(drift, band_text)
+    if trade.quantity <= _NOTHING and trade.share <= _NOTHING:
+        return _held(drift, f"{reason}; no cash and no sale to pay for it")
+    if trade.quantity <= _NOTHING:
+        lot = market.terms.get(drift.instrument_id, _NO_TERMS).lot
+        return _held(drift, f"{reason}; less than one lot" + ("" if lot is None else f" of {lot.normalize():f}"))
+    if trade.share < _ALL:
+        reason += f"; cash and sales pay for {_PERCENT * trade.share:.1f} % of it"
+    value_usd = gain_usd = None
+    if quote.price_usd is not None:
+        value_usd = trade.quantity * quote.price_usd
+        if one.gain_base is not None:
+            gain_usd = one.gain_base * (quote.price_usd / drift.price_base)
+    spread_cost = _times(value_usd, cost.spread)
     return Suggestion(
         instrument_id=drift.instrument_id,
         action="sell" if drift.is_sale else "buy",
@@ -264,22 +195,29 @@ def _row(one: _Judged, quote: Quote, band: float, cash_after: Decimal | None, ma
         value_usd=value_usd,
         current_weight=float(drift.current),
         target_weight=float(drift.target),
-        estimated_cost_usd=_times(value_usd, one.cost.total),
+        # without an impact the spread is all of it
+        estimated_cost_usd=spread_cost if cost.impact is None else _times(value_usd, cost.total),
         reason=reason,
-        spread_cost_usd=_times(value_usd, one.cost.spread),
-        impact_cost_usd=_times(value_usd, one.cost.impact),
-        cost_method=one.cost.method,
-        realized_gain_base=one.effect.gain,
-        short_gain_base=one.effect.short_gain,
-        long_gain_base=one.effect.long_gain,
-        estimated_tax_base=one.effect.tax,
-        expected_gain_usd=None if usd_rate is None or one.gain_base is None else one.gain_base * usd_rate,
+        spread_cost_usd=spread_cost,
+        impact_cost_usd=_times(value_usd, cost.impact),
+        cost_method=cost.method,
+        realized_gain_base=effect.gain,
+        short_gain_base=effect.short_gain,
+        long_gain_base=effect.long_gain,
+        estimated_tax_base=effect.tax,
+        expected_gain_usd=gain_usd,
         cash_after_base=cash_after,
     )
 
 
 def _times(value: Decimal | None, fraction: float | None) -> Decimal | None:
-    return None if value is None or fraction is None else value * _exact(fraction)
+    return None if value is None or fraction is None else value * _fraction(fraction)
+
+
+@lru_cache(1024)
+def _fraction(number: float) -> Decimal:
+    """Of costs, which are few: a spread for each class."""
+    return _exact(number)
 
 
 def _exact(number: float) -> Decimal:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from assets.ledger.lots import Lot, Pool
 
@@ -40,8 +41,7 @@ class TaxRules:
     long_rate: Decimal | None = None
 
 
-@dataclass(frozen=True)
-class SaleEffect:
+class SaleEffect(NamedTuple):
     """Gains in base currency before the cost of trading; None: unknown.
 
     `short_gain` and `long_gain` add up to `gain`; both are None where a lot has no holding period (average cost, a
