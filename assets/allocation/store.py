@@ -38,6 +38,7 @@ from assets.allocation.rows import (
     weight_frame,
 )
 from assets.allocation.shards import Shards, answer_in_shards
+from assets.collecting import collecting_by_hand
 from assets.rebalancing.covariances import LOOKBACK_DAYS, SharedCovariances
 from assets.rebalancing.loading import TradingInputs, read_trading_inputs
 from assets.rebalancing.model import CASH_PREFIX, Holding, Quote
@@ -127,7 +128,8 @@ def run_optimisation(
     connection.execute("truncate " + ", ".join(f"intermediate.{table}" for table in TABLES))
     known: set[str] = set()
     for done, shared, chosen in _chunks(tasks, as_of_date):
-        chunk = _read(connection, chosen, shared)
+        with collecting_by_hand():
+            chunk = _read(connection, chosen, shared)
         started = time.perf_counter()
         answered = _answered(chunk, shared, sample, shards)
         # of all that were solved together, so one of them took its part
@@ -138,14 +140,15 @@ def run_optimisation(
             "optimization_checks": check_rows(answered),
             "rebalancing_suggestions": _suggestions(chunk, shared, answered),
         }
-        for table, rows in written.items():
-            summary.rows[table] += copy_rows(connection, f"intermediate.{table}", TABLES[table], rows)
-        # the two with many rows a portfolio
-        for table, frame in (
-            ("target_weights", weight_frame(answered, run_id)),
-            ("efficient_frontier", frontier_frame(answered, run_id)),
-        ):
-            summary.rows[table] += copy_frame(connection, f"intermediate.{table}", frame)
+        with collecting_by_hand():
+            for table, rows in written.items():
+                summary.rows[table] += copy_rows(connection, f"intermediate.{table}", TABLES[table], rows)
+            # the two with many rows a portfolio
+            for table, frame in (
+                ("target_weights", weight_frame(answered, run_id)),
+                ("efficient_frontier", frontier_frame(answered, run_id)),
+            ):
+                summary.rows[table] += copy_frame(connection, f"intermediate.{table}", frame)
         _summarise(answered, summary)
         if progress is not None:
             progress(f"{done} of {len(tasks)} portfolios optimised or rebalanced")

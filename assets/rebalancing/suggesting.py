@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 from operator import attrgetter
-from typing import NamedTuple
 
 import numpy as np
 
@@ -47,7 +46,8 @@ class Market:
     covariance: Callable[[], Covariance | None] | None = None
 
 
-class _Judged(NamedTuple):
+@dataclass(slots=True)
+class _Judged:
     """A trade with what it costs (tax included, as far as they are known) and wins, in base currency; None: unknown.
 
     `loss_base`: by how much cost and tax exceed the gain; 0 where one of them is unknown.
@@ -94,7 +94,7 @@ def settled(found: Position, quotes: Mapping[str, Quote], market: Market) -> tup
     while True:
         judged = [_judged(trade, market) for trade in sized(drifts, found.spare_cash, market.terms)]
         if covariance is not None:
-            judged = _weighed(judged, found, covariance)
+            _weigh(judged, found, covariance)
         if not any(one.loss_base > _NOTHING for one in judged):
             break
         # of a sale and a purchase that share their loss the dearer one goes
@@ -126,29 +126,21 @@ def _judged(trade: Trade, market: Market) -> _Judged:
     return _Judged(trade, cost, effect, cost_base)
 
 
-def _weighed(judged: Sequence[_Judged], found: Position, covariance: Covariance) -> list[_Judged]:
-    """The same trades with their gains; where sales pay for purchases they share what both win."""
-    total = found.total
-    places = {name: place for place, name in enumerate(covariance.labels)}
-    before = np.array([float(found.off.get(name, _NOTHING)) for name in covariance.labels])
-    moved, costs = np.zeros(len(before)), np.zeros(len(before))
-    for one in judged:
-        place = places.get(one.trade.drift.instrument_id)
-        if place is not None:
-            moved[place] = one.trade.moved_base / total
-            costs[place] = one.cost_base / total
+def _weigh(judged: Sequence[_Judged], found: Position, covariance: Covariance) -> None:
+    """Give the trades their gains; where sales pay for purchases they share what both win."""
+    by_name = {one.trade.drift.instrument_id: one for one in judged}
+    traded = [by_name.get(name) for name in covariance.labels]
+    total, off = found.total, found.off
+    before = np.array([float(off.get(name, _NOTHING)) for name in covariance.labels])
+    moved = np.array([0.0 if one is None else float(one.trade.moved_base / total) for one in traded])
     gains = expected_gains(covariance.matrix, before, before + moved)
     if found.spare_cash is not None:
+        costs = np.array([0.0 if one is None else float(one.cost_base / total) for one in traded])
         gains = shared_gains(gains, moved, costs)
-    return [_with_gain(one, gains, places.get(one.trade.drift.instrument_id), total) for one in judged]
-
-
-def _with_gain(one: _Judged, gains: np.ndarray, place: int | None, total: Decimal) -> _Judged:
-    if place is None:
-        return one
-    gain = _exact(gains[place]) * total
-    loss = _NOTHING if one.cost.spread is None else one.cost_base - gain
-    return _Judged(one.trade, one.cost, one.effect, one.cost_base, gain, loss)
+    for one, gain in zip(traded, gains.tolist(), strict=True):
+        if one is not None:
+            one.gain_base = _exact(gain) * total
+            one.loss_base = _NOTHING if one.cost.spread is None else one.cost_base - one.gain_base
 
 
 def _tax_due(effect: SaleEffect) -> Decimal:
@@ -216,9 +208,9 @@ def _times(value: Decimal | None, fraction: float | None) -> Decimal | None:
 
 @lru_cache(1024)
 def _fraction(number: float) -> Decimal:
-    """Of costs, which are few: a spread for each class."""
+    """Of costs: most are the spread of a class."""
     return _exact(number)
 
 
 def _exact(number: float) -> Decimal:
-    return Decimal(repr(float(number)))
+    return Decimal(repr(number))
