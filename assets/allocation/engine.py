@@ -154,7 +154,7 @@ def _with_sharpe_intervals(shared: Estimated, answers: Mapping[str, Answer]) -> 
     for job, (_, one, figures, _), (below, above) in zip(jobs, found, deviations.tolist(), strict=True):
         if np.isfinite(below) and np.isfinite(above) and figures.sharpe_ratio is not None:
             ratio = figures.sharpe_ratio
-            wider = replace(figures, sharpe_low=ratio + below, sharpe_high=ratio + above)
+            wider = Figures(figures.expected_return, figures.volatility, ratio, ratio + below, ratio + above)
             changed[job.portfolio_id] = replace(
                 one, outcome=replace(one.outcome, figures=wider), sharpe_interval=BLOCK_BOOTSTRAP
             )

@@ -97,6 +97,6 @@ def _parts(panel: Panel, universes: Sequence[Universe]) -> Iterator[Covariance |
     kept, added = moments.shrink_population(whole, offsets, np.concatenate(members))
     for universe, own, scale, level in zip(universes, members, kept, added, strict=True):
         matrix = scale * whole.matrix[own[:, None], own]
-        matrix[np.diag_indices(len(own))] += level
+        matrix.flat[:: len(own) + 1] += level
         matrix *= frequency
         yield Covariance(universe.labels, matrix) if np.isfinite(matrix).all() else None

@@ -180,25 +180,23 @@ def _row(one: _Judged, quote: Quote, band_text: str, cash_after: Decimal | None,
         if one.gain_base is not None:
             gain_usd = one.gain_base * (quote.price_usd / drift.price_base)
     spread_cost = _times(value_usd, cost.spread)
+    # by position: it is made for every trade, and names take twice as long
     return Suggestion(
-        instrument_id=drift.instrument_id,
-        action="sell" if drift.is_sale else "buy",
-        quantity=trade.quantity,
-        value_usd=value_usd,
-        current_weight=float(drift.current),
-        target_weight=float(drift.target),
+        drift.instrument_id,
+        "sell" if drift.is_sale else "buy",
+        trade.quantity,
+        value_usd,
+        float(drift.current),
+        float(drift.target),
         # without an impact the spread is all of it
-        estimated_cost_usd=spread_cost if cost.impact is None else _times(value_usd, cost.total),
-        reason=reason,
-        spread_cost_usd=spread_cost,
-        impact_cost_usd=_times(value_usd, cost.impact),
-        cost_method=cost.method,
-        realized_gain_base=effect.gain,
-        short_gain_base=effect.short_gain,
-        long_gain_base=effect.long_gain,
-        estimated_tax_base=effect.tax,
-        expected_gain_usd=gain_usd,
-        cash_after_base=cash_after,
+        spread_cost if cost.impact is None else _times(value_usd, cost.total),
+        reason,
+        spread_cost,
+        _times(value_usd, cost.impact),
+        cost.method,
+        *effect,
+        gain_usd,
+        cash_after,
     )
 
 
