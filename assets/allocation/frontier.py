@@ -39,12 +39,10 @@ class Frontier:
         return f"frontier: no proven optimum for points {', '.join(map(str, self.missed))}"
 
 
-def sharpe_ratios(
-    expected_return: FloatArray, volatility: FloatArray, risk_free_rate: float | FloatArray
-) -> FloatArray:
+def sharpe_ratios(expected: FloatArray, volatility: FloatArray, risk_free_rate: float | FloatArray) -> FloatArray:
     """(k,) of points; NaN where the volatility is 0. `risk_free_rate`: one, or one for each."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = (expected_return - risk_free_rate) / volatility
+        found = (expected - risk_free_rate) / volatility
     return np.asarray(np.where(volatility > 0, found, np.nan))
 
 
