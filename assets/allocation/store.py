@@ -123,7 +123,8 @@ def run_optimisation(
         shards: where the portfolios are worked on; the answers are the same.
     """
     summary = OptimisationSummary()
-    tasks = read_tasks(connection, as_of_date)
+    with collecting_by_hand():
+        tasks = read_tasks(connection, as_of_date)
     sample = sample_of((task.portfolio_id, task.policy) for task in tasks if task.policy is not None)
     connection.execute("truncate " + ", ".join(f"intermediate.{table}" for table in TABLES))
     known: set[str] = set()

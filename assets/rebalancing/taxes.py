@@ -17,8 +17,7 @@ from typing import NamedTuple
 from assets.ledger.lots import Lot, Pool
 
 
-@dataclass(frozen=True)
-class OpenLot:
+class OpenLot(NamedTuple):
     """A lot as the ledger left it; `pool_id` is its economic asset, `cost_base` None: unknown."""
 
     account_id: str
