@@ -38,12 +38,12 @@ class Frontier:
             return None
         return f"frontier: no proven optimum for points {', '.join(map(str, self.missed))}"
 
-
-def sharpe_ratios(expected: FloatArray, volatility: FloatArray, risk_free_rate: float | FloatArray) -> FloatArray:
-    """(k,) of points; NaN where the volatility is 0. `risk_free_rate`: one, or one for each."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = (expected - risk_free_rate) / volatility
-    return np.asarray(np.where(volatility > 0, found, np.nan))
+    def sharpe_ratios(self, risk_free_rate: float) -> FloatArray:
+        """(k,), NaN where the volatility is 0."""
+        found = np.full(len(self.volatility), np.nan)
+        excess = self.expected_return - risk_free_rate
+        np.divide(excess, self.volatility, out=found, where=self.volatility > 0)
+        return found
 
 
 def efficient_frontier(estimates: Estimates, constraints: Constraints, points: int = POINTS) -> Frontier:
@@ -85,10 +85,9 @@ def frontier_of(expected: FloatArray, volatility: FloatArray, weights: FloatArra
         count: points that were asked for; 0: not even the first has a proof.
     """
     numbers = np.arange(1, max(count, 1) + 1)
-    is_proven = np.isfinite(expected[: len(numbers)])
-    if count and is_proven.all():
+    is_proven = np.isfinite(expected[: len(numbers)]) & (count > 0)
+    if is_proven.all():
         return Frontier(numbers, expected[:count], volatility[:count], weights[:, :count])
-    is_proven &= count > 0
     kept = np.flatnonzero(is_proven)
     return Frontier(
         numbers[kept], expected[kept], volatility[kept], weights[:, kept], tuple(numbers[~is_proven].tolist())

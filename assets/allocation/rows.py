@@ -13,7 +13,6 @@ import numpy as np
 
 from assets.allocation.answers import Answer, Job
 from assets.allocation.estimates import Exclusion
-from assets.allocation.frontier import sharpe_ratios
 from assets.allocation.optimiser import Figures
 from assets.allocation.verify import binding
 
@@ -154,18 +153,15 @@ def weight_frame(answered: Answered, run_id: str) -> "polars.DataFrame":
         if answer.outcome.weights is not None and answer.outcome.constraints is not None
     ]).reshape(-1, 2)  # fmt: skip
     previous = [(job.previous or {}).get(label) for job, _, limits in found for label in limits.labels]
-    weights = _joined([weights for _, weights, _ in found])
-    lower = _joined([limits.lower for _, _, limits in found])
-    upper = _joined([limits.upper for _, _, limits in found])
     return polars.DataFrame(
         {
             **_keys([job for job, _, _ in found], [len(weights) for _, weights, _ in found], run_id),
             "instrument_id": polars.Series(labels, dtype=polars.String),
-            "weight": weights,
+            "weight": _joined([weights for _, weights, _ in found]),
             "previous_weight": polars.Series(previous, dtype=polars.Float64),
-            "lower": lower,
-            "upper": upper,
-            "is_binding": binding(weights, lower, upper),
+            "lower": _joined([limits.lower for _, _, limits in found]),
+            "upper": _joined([limits.upper for _, _, limits in found]),
+            "is_binding": _joined([binding(weights, limits) for _, weights, limits in found]).astype(bool),
             "weight_low": polars.Series(intervals[:, 0], dtype=polars.Float64, nan_to_null=True),
             "weight_high": polars.Series(intervals[:, 1], dtype=polars.Float64, nan_to_null=True),
         }
@@ -177,19 +173,14 @@ def frontier_frame(answered: Answered, run_id: str) -> "polars.DataFrame":
     import polars
 
     found = [(job, answer.frontier) for job, answer in answered if answer.frontier is not None]
-    counts = [len(frontier.numbers) for _, frontier in found]
-    expected = _joined([frontier.expected_return for _, frontier in found])
-    volatility = _joined([frontier.volatility for _, frontier in found])
-    rates = np.repeat([job.risk_free_rate for job, _ in found], counts)
+    ratios = _joined([frontier.sharpe_ratios(job.risk_free_rate) for job, frontier in found])
     return polars.DataFrame(
         {
-            **_keys([job for job, _ in found], counts, run_id),
+            **_keys([job for job, _ in found], [len(frontier.numbers) for _, frontier in found], run_id),
             "point": _joined([frontier.numbers for _, frontier in found]).astype(np.int64),
-            "expected_return": expected,
-            "volatility": volatility,
-            "sharpe_ratio": polars.Series(
-                sharpe_ratios(expected, volatility, rates), dtype=polars.Float64, nan_to_null=True
-            ),
+            "expected_return": _joined([frontier.expected_return for _, frontier in found]),
+            "volatility": _joined([frontier.volatility for _, frontier in found]),
+            "sharpe_ratio": polars.Series(ratios, dtype=polars.Float64, nan_to_null=True),
         }
     )
 

@@ -5,10 +5,11 @@ whether limits can be met at all. Must not be here: how weights are found.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from assets.allocation.model import HOLDING_TOLERANCE, BoolArray, Constraints, FloatArray, InfeasibleError
+from assets.allocation.model import HOLDING_TOLERANCE, Constraints, FloatArray, InfeasibleError
 
 SUM_TOLERANCE = 1e-6
 BOUND_TOLERANCE = 1e-6
@@ -70,10 +71,11 @@ def count_holdings(weights: FloatArray, holding: float = HOLDING_TOLERANCE) -> i
     return int((weights >= holding - BOUND_TOLERANCE).sum())
 
 
-def binding(weights: FloatArray, lower: FloatArray, upper: FloatArray) -> BoolArray:
+def binding(weights: FloatArray, constraints: Constraints) -> Any:
     """(n,) bool: the weight sits at its lower or upper bound (within 1e-5)."""
-    found: BoolArray = (weights - lower <= ACTIVE_TOLERANCE) | (upper - weights <= ACTIVE_TOLERANCE)
-    return found
+    at_lower = weights - constraints.lower <= ACTIVE_TOLERANCE
+    at_upper = constraints.upper - weights <= ACTIVE_TOLERANCE
+    return at_lower | at_upper
 
 
 def kkt_residual(

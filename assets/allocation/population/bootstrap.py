@@ -91,7 +91,7 @@ def resampled_days(seed: str, days: int) -> Integers:
     """(resamples, days) the days of each resample, in the order they were drawn."""
     length = block_length(days)
     starts = _starts(seed, days, -(-days // length))
-    drawn = (starts[:, :, None].astype(np.int64) + np.arange(length)).reshape(len(starts), -1)[:, :days] % days
+    drawn = (starts[:, :, None] + np.arange(length)).reshape(len(starts), -1)[:, :days] % days
     return integers(drawn)
 
 

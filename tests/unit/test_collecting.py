@@ -1,0 +1,41 @@
+"""The collector while much is made."""
+
+import gc
+import weakref
+
+import pytest
+
+from assets.collecting import collecting_by_hand
+
+
+class Circle:
+    def __init__(self) -> None:
+        self.own = self
+
+
+def test_only_what_was_made_inside_is_looked_at_and_only_when_asked() -> None:
+    before = weakref.ref(Circle())
+    with collecting_by_hand():
+        assert not gc.isenabled()
+        inside = weakref.ref(Circle())
+        gc.collect()
+        assert (before() is not None, inside()) == (True, None)
+    gc.collect()
+    assert (before(), gc.isenabled()) == (None, True)
+
+
+def test_it_is_put_back_after_an_error_and_stays_off_where_it_was_off() -> None:
+    def fail() -> None:
+        with collecting_by_hand():
+            raise ValueError
+
+    with pytest.raises(ValueError, match=""):
+        fail()
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with collecting_by_hand():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
