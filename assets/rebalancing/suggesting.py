@@ -149,10 +149,10 @@ def _tax_due(effect: SaleEffect) -> Decimal:
 
 
 def _drift_text(drift: Drift, band_text: str) -> str:
-    side = "above" if drift.current > drift.target else "below"
-    points = _PERCENT * abs(drift.current - drift.target)
+    points = _PERCENT * (drift.current - drift.target)
+    side = "above" if points > _NOTHING else "below"
     return (
-        f"weight {_PERCENT * drift.current:.2f} % is {points:.2f} points {side} its target "
+        f"weight {_PERCENT * drift.current:.2f} % is {abs(points):.2f} points {side} its target "
         f"{_PERCENT * drift.target:.2f} %, {band_text}"
     )
 
