@@ -3,7 +3,7 @@
 Belongs here: whose covariance is asked for, how lots answer for sales. Must not be here: SQL, arithmetic.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -14,6 +14,9 @@ from assets.rebalancing.loading import OwnerRules, TradingInputs
 from assets.rebalancing.model import Covariance, Holding, Quote, Suggestion
 from assets.rebalancing.suggesting import Market, settled
 from assets.rebalancing.taxes import SaleEffect, sale_effect
+
+# Portfolios whose covariances are made at once, and stay in memory until their trades are weighed.
+_TOGETHER = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +32,20 @@ class Case:
 
 
 def rebalance(
-    cases: Iterable[Case], quotes: Mapping[str, Quote], inputs: TradingInputs, covariances: SharedCovariances
+    cases: Sequence[Case], quotes: Mapping[str, Quote], inputs: TradingInputs, covariances: SharedCovariances
 ) -> Iterator[tuple[str, Suggestion]]:
     """Suggestions with their portfolio, in the order of `cases`.
 
     Where too few histories are usable, trades are not weighed against their cost. Sales are taxed as of the histories'
     last day.
     """
+    for begin in range(0, len(cases), _TOGETHER):
+        yield from _rebalance(cases[begin : begin + _TOGETHER], quotes, inputs, covariances)
+
+
+def _rebalance(
+    cases: Sequence[Case], quotes: Mapping[str, Quote], inputs: TradingInputs, covariances: SharedCovariances
+) -> Iterator[tuple[str, Suggestion]]:
     found = [(case, one) for case in cases if (one := _position(case, quotes)) is not None]
     # most portfolios are inside their bands
     drifting = [case for case, one in found if one.drifts]
