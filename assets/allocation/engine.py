@@ -25,6 +25,7 @@ from assets.allocation.optimiser import Figures, Outcome, optimise
 from assets.allocation.population.bootstrap import sharpe_deviations
 from assets.allocation.population.optimum import OBJECTIVES
 from assets.allocation.weight_intervals import weight_interval
+from assets.collecting import collecting_by_hand
 
 #: what the compiled solvers read of a policy; anything else that is set takes the portfolio to PyPortfolioOpt
 COMPILED_FIELDS = frozenset({
@@ -60,7 +61,17 @@ def answer(
         attributes: of all candidates, for group limits.
         sample: portfolios that PyPortfolioOpt solves again.
     """
+    with collecting_by_hand():
+        answers, estimated = _estimated(jobs, histories)
+    for shared in estimated:
+        answers |= _answers(shared, attributes, sample)
+    return answers
+
+
+def _estimated(jobs: Sequence[Job], histories: Histories) -> tuple[dict[str, Answer], list[Estimated]]:
+    """The answers of portfolios without estimates, and the others, those with the same panel and methods together."""
     answers: dict[str, Answer] = {}
+    estimated: list[Estimated] = []
     panels: dict[tuple[object, ...], list[tuple[Job, Universe]]] = defaultdict(list)
     for job in jobs:
         try:
@@ -79,9 +90,8 @@ def answer(
         methods: dict[tuple[str, str], list[tuple[Job, Universe]]] = defaultdict(list)
         for job, universe in members:
             methods[job.policy.expected_returns, job.policy.covariance].append((job, universe))
-        for alike in methods.values():
-            answers |= _answers(Estimated(panel, alike), attributes, sample)
-    return answers
+        estimated += [Estimated(panel, alike) for alike in methods.values()]
+    return answers, estimated
 
 
 def _without_panel(histories: Histories, universe: Universe) -> Answer:
@@ -94,6 +104,18 @@ def _without_panel(histories: Histories, universe: Universe) -> Answer:
 
 def _answers(shared: Estimated, attributes: Attributes, sample: frozenset[str]) -> dict[str, Answer]:
     """By portfolio: the compiled ones first, then what is left, one by one."""
+    # the models that PyPortfolioOpt makes are circles of objects: only around them the collector does its work
+    with collecting_by_hand():
+        answers = _compiled(shared, attributes, sample)
+    for place, job in enumerate(shared.jobs):
+        if job.portfolio_id not in answers:
+            answers[job.portfolio_id] = _alone(shared, place, attributes)
+    with collecting_by_hand():
+        answers |= _with_sharpe_intervals(shared, answers)
+        return answers | _with_weight_intervals(shared, answers, attributes)
+
+
+def _compiled(shared: Estimated, attributes: Attributes, sample: frozenset[str]) -> dict[str, Answer]:
     answers: dict[str, Answer] = {}
     batches: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for place, job in enumerate(shared.jobs):
@@ -101,11 +123,7 @@ def _answers(shared: Estimated, attributes: Attributes, sample: frozenset[str]) 
             batches[job.policy.objective, job.policy.group_limits].append(place)
     for chosen in batches.values():
         answers |= Batch(shared, np.array(chosen), attributes, sample).answers()
-    for place, job in enumerate(shared.jobs):
-        if job.portfolio_id not in answers:
-            answers[job.portfolio_id] = _alone(shared, place, attributes)
-    answers |= _with_sharpe_intervals(shared, answers)
-    return answers | _with_weight_intervals(shared, answers, attributes)
+    return answers
 
 
 def _with_sharpe_intervals(shared: Estimated, answers: Mapping[str, Answer]) -> dict[str, Answer]:
@@ -136,7 +154,7 @@ def _with_sharpe_intervals(shared: Estimated, answers: Mapping[str, Answer]) -> 
     for job, (_, one, figures, _), (below, above) in zip(jobs, found, deviations.tolist(), strict=True):
         if np.isfinite(below) and np.isfinite(above) and figures.sharpe_ratio is not None:
             ratio = figures.sharpe_ratio
-            wider = replace(figures, sharpe_low=ratio + below, sharpe_high=ratio + above)
+            wider = Figures(figures.expected_return, figures.volatility, ratio, ratio + below, ratio + above)
             changed[job.portfolio_id] = replace(
                 one, outcome=replace(one.outcome, figures=wider), sharpe_interval=BLOCK_BOOTSTRAP
             )

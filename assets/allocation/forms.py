@@ -6,7 +6,6 @@ which form is of which asset (int_instruments), SQL, weights.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 
 from assets.allocation.model import AllocationPolicy
 from assets.rebalancing.model import Holding
@@ -65,4 +64,4 @@ def merged(holdings: Iterable[Holding], counted: Mapping[str, str]) -> list[Hold
 
 def relabelled(lots: Iterable[OpenLot], counted: Mapping[str, str]) -> list[OpenLot]:
     """Lots under the same names."""
-    return [replace(lot, instrument_id=counted.get(lot.instrument_id, lot.instrument_id)) for lot in lots]
+    return [lot._replace(instrument_id=counted.get(lot.instrument_id, lot.instrument_id)) for lot in lots]

@@ -40,9 +40,10 @@ class Frontier:
 
     def sharpe_ratios(self, risk_free_rate: float) -> FloatArray:
         """(k,), NaN where the volatility is 0."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found = (self.expected_return - risk_free_rate) / self.volatility
-        return np.asarray(np.where(self.volatility > 0, found, np.nan))
+        found = np.full(len(self.volatility), np.nan)
+        excess = self.expected_return - risk_free_rate
+        np.divide(excess, self.volatility, out=found, where=self.volatility > 0)
+        return found
 
 
 def efficient_frontier(estimates: Estimates, constraints: Constraints, points: int = POINTS) -> Frontier:

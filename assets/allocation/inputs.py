@@ -34,6 +34,8 @@ from assets.allocation.population import moments
 
 # Panels that stay in memory: those of the commonest mixtures of exchanges serve one lot of portfolios after the other.
 _KEPT_PANELS = 4
+# Universes that stay in memory, more than a lot of portfolios has: weights and trades ask for the same ones.
+_KEPT_UNIVERSES = 8_192
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Histories:
         self._day_sets: dict[bytes, int] = {}
         self._by_days: dict[tuple[int, int], list[_Window]] = defaultdict(list)
         self._panel = lru_cache(_KEPT_PANELS)(self._join)
+        self._universe = lru_cache(_KEPT_UNIVERSES)(self._usable)
 
     def universe(self, candidates: Sequence[str], lookback_days: int) -> Universe:
         """What of the candidates can be used; they are looked at as `align_returns` does.
@@ -86,7 +89,11 @@ class Histories:
         Raises:
             EstimationError: nothing is left.
         """
-        windows = self._in_window(sorted(candidates), lookback_days)
+        return self._universe(tuple(sorted(candidates)), lookback_days, len(self.series))
+
+    def _usable(self, candidates: tuple[str, ...], lookback_days: int, histories: int) -> Universe:
+        """That of sorted candidates while there are so many `histories`: with more of them it may be another."""
+        windows = self._in_window(candidates, lookback_days)
         first = min({item.first for item in windows if item.first is not None}, default=self.as_of_date)
         kept, exclusions = [], []
         for item in windows:
@@ -96,7 +103,7 @@ class Histories:
             else:
                 exclusions.append(exclusion)
         if len(windows) < len(candidates):
-            missing = sorted(name for name in candidates if name not in self.series)
+            missing = [name for name in candidates if name not in self.series]
             exclusions += [Exclusion(name, "no_history", "no price in the window") for name in missing]
         if not kept:
             raise nothing_usable(exclusions)

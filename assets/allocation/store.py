@@ -4,13 +4,10 @@ Belongs here: the order of the work. Must not be here: numerics, SELECT statemen
 what (rows).
 """
 
-import gc
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
-from operator import attrgetter
 
 from assets.allocation.answers import Answer, Job
 from assets.allocation.engine import sample_of
@@ -43,10 +40,11 @@ from assets.allocation.rows import (
     weight_frame,
 )
 from assets.allocation.shards import Shards, answer_in_shards
+from assets.collecting import collecting_by_hand, collecting_what_is_new
 from assets.rebalancing.covariances import LOOKBACK_DAYS, SharedCovariances
 from assets.rebalancing.loading import TradingInputs, read_trading_inputs
 from assets.rebalancing.model import CASH_PREFIX, Holding, Quote
-from assets.rebalancing.rebalance import rebalance
+from assets.rebalancing.rebalance import Case, rebalance
 from assets.warehouse.database import Connection, copy_frame, copy_rows
 
 Progress = Callable[[str], None]
@@ -54,7 +52,6 @@ Progress = Callable[[str], None]
 DEFAULT_BAND = 0.05
 # Portfolios at once: bounds the memory of holdings and rows; the histories of a currency stay for all of them.
 CHUNK = 5_000
-_SUGGESTED = attrgetter(*TABLES["rebalancing_suggestions"][1:])
 NOTHING_TO_ALLOCATE = "nothing to allocate: the universe holds no asset but cash"
 
 
@@ -107,20 +104,7 @@ class _Chunk:
     trading: TradingInputs
 
 
-@contextmanager
-def _collecting_what_is_new() -> Iterator[None]:
-    """Keep the garbage collector from what was there before, such as the modules of the process around it.
-
-    Going through them took 110 ms, in one run of eighty.
-    """
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-
-
-@_collecting_what_is_new()
+@collecting_what_is_new()
 def run_optimisation(
     connection: Connection,
     as_of_date: date,
@@ -142,12 +126,14 @@ def run_optimisation(
         shards: where the portfolios are worked on; the answers are the same.
     """
     summary = OptimisationSummary()
-    tasks = read_tasks(connection, as_of_date)
+    with collecting_by_hand():
+        tasks = read_tasks(connection, as_of_date)
     sample = sample_of((task.portfolio_id, task.policy) for task in tasks if task.policy is not None)
     connection.execute("truncate " + ", ".join(f"intermediate.{table}" for table in TABLES))
     known: set[str] = set()
     for done, shared, chosen in _chunks(tasks, as_of_date):
-        chunk = _read(connection, chosen, shared)
+        with collecting_by_hand():
+            chunk = _read(connection, chosen, shared)
         started = time.perf_counter()
         answered = _answered(chunk, shared, sample, shards)
         # of all that were solved together, so one of them took its part
@@ -158,14 +144,15 @@ def run_optimisation(
             "optimization_checks": check_rows(answered),
             "rebalancing_suggestions": _suggestions(chunk, shared, answered),
         }
-        for table, rows in written.items():
-            summary.rows[table] += copy_rows(connection, f"intermediate.{table}", TABLES[table], rows)
-        # the two with many rows a portfolio
-        for table, frame in (
-            ("target_weights", weight_frame(answered, run_id)),
-            ("efficient_frontier", frontier_frame(answered, run_id)),
-        ):
-            summary.rows[table] += copy_frame(connection, f"intermediate.{table}", frame)
+        with collecting_by_hand():
+            for table, rows in written.items():
+                summary.rows[table] += copy_rows(connection, f"intermediate.{table}", TABLES[table], rows)
+            # the two with many rows a portfolio
+            for table, frame in (
+                ("target_weights", weight_frame(answered, run_id)),
+                ("efficient_frontier", frontier_frame(answered, run_id)),
+            ):
+                summary.rows[table] += copy_frame(connection, f"intermediate.{table}", frame)
         _summarise(answered, summary)
         if progress is not None:
             progress(f"{done} of {len(tasks)} portfolios optimised or rebalanced")
@@ -276,20 +263,24 @@ def _summarise(answered: Answered, summary: OptimisationSummary) -> None:
 def _suggestions(chunk: _Chunk, shared: _Currency, answered: Answered) -> Iterator[Row]:
     """Trades towards fixed targets, or towards the weights that were found."""
     by_portfolio = {job.portfolio_id: found for job, found in answered}
-    for task in chunk.tasks:
-        holdings = chunk.holdings.get(task.portfolio_id, [])
-        targets, left_out, band = task.targets, {}, DEFAULT_BAND
-        if task.policy is not None:
-            found = by_portfolio[task.portfolio_id]
-            outcome, band, targets = found.outcome, task.policy.rebalance_band, {}
-            held = {holding.instrument_id for holding in holdings}
-            left_out = {item.label: f"{item.code} ({item.detail})" for item in found.exclusions if item.label in held}
-            if outcome.weights is not None and outcome.constraints is not None:
-                targets = dict(zip(outcome.constraints.labels, outcome.weights.tolist(), strict=True))
-        if not targets:
-            continue
-        for row in rebalance(
-            task.portfolio_id, holdings, targets, chunk.quotes, band, chunk.trading, shared.covariances,
-            base_currency=shared.base_currency, left_out=left_out, needs_funding=not task.is_cash_implicit,
-        ):  # fmt: skip
-            yield (task.portfolio_id, *_SUGGESTED(row))
+    cases = [
+        _case(task, chunk.holdings.get(task.portfolio_id, []), by_portfolio.get(task.portfolio_id))
+        for task in chunk.tasks
+    ]
+    found = rebalance(
+        [case for case in cases if case.targets], chunk.quotes, chunk.trading, shared.covariances, shared.base_currency
+    )
+    return ((portfolio_id, *row) for portfolio_id, row in found)
+
+
+def _case(task: PortfolioTask, holdings: Sequence[Holding], found: Answer | None) -> Case:
+    needs_funding = not task.is_cash_implicit
+    if task.policy is None or found is None:
+        return Case(task.portfolio_id, holdings, task.targets, DEFAULT_BAND, {}, needs_funding)
+    targets, left_out, outcome = {}, {}, found.outcome
+    if found.exclusions:
+        held = {holding.instrument_id for holding in holdings}
+        left_out = {item.label: f"{item.code} ({item.detail})" for item in found.exclusions if item.label in held}
+    if outcome.weights is not None and outcome.constraints is not None:
+        targets = dict(zip(outcome.constraints.labels, outcome.weights.tolist(), strict=True))
+    return Case(task.portfolio_id, holdings, targets, task.policy.rebalance_band, left_out, needs_funding)

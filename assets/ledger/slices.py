@@ -7,11 +7,11 @@ tables (store), processes (workers), any rule of the ledger.
 import gc
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from assets.collecting import collecting_by_hand, collecting_what_is_new
 from assets.ledger.books import Books
 from assets.ledger.copy_text import CopyText
 from assets.ledger.engine import process_user
@@ -116,7 +116,7 @@ def process_part(conn: Connection, write: Write, part: Part = ALL) -> LedgerSumm
     text = CopyText()
     rows: dict[str, list[Any]] = {table: [] for table in TABLES}
     texts = {table: bytearray() for table in TABLES}
-    with _collecting_by_write():
+    with collecting_what_is_new(), collecting_by_hand():
         for user_id, transactions in by_user(conn, portfolios, part):
             summary.transactions += len(transactions)
             for books in process_user(portfolios[user_id], transactions, balances.get(user_id, []), prices):
@@ -154,21 +154,3 @@ def _write(texts: dict[str, bytearray], write: Write, least: int) -> None:
             write(table, bytes(text))
             text.clear()
             gc.collect()
-
-
-@contextmanager
-def _collecting_by_write() -> Iterator[None]:
-    """Look for garbage after each write alone: left to itself the collector goes through its rows again and again.
-
-    It took a third of the time (100,000 transactions: 7.0 s with it, 4.9 s without). What is there already, such as
-    prices and the modules of the process around it, is not looked at.
-    """
-    was_enabled = gc.isenabled()
-    gc.freeze()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        if was_enabled:
-            gc.enable()

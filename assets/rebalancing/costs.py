@@ -9,8 +9,8 @@ and the critical nature of liquidity in financial markets", Physical Review X 1 
 """
 
 import math
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +31,7 @@ _SIGNIFICANT = 2.0
 FloatArray = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(NamedTuple):
     """Of one trade, as fractions of its value; None: unknown. `method` says what each is made of."""
 
     spread: float | None
@@ -48,11 +47,11 @@ class Cost:
 def trading_cost(quantity: Decimal, terms: Terms) -> Cost:
     """Cost of trading `quantity` units at once."""
     spread = None if terms.spread is None else terms.spread / 2
-    impact = None
-    if terms.daily_volume and terms.daily_volatility is not None:
-        impact = IMPACT_FACTOR * terms.daily_volatility * math.sqrt(float(quantity) / terms.daily_volume)
     said = "unknown" if spread is None else "measured" if terms.is_spread_measured else "class default"
-    return Cost(spread, impact, f"spread {said}; impact {'unknown: no volume' if impact is None else 'square root'}")
+    if not terms.daily_volume or terms.daily_volatility is None:
+        return Cost(spread, None, f"spread {said}; impact unknown: no volume")
+    impact = IMPACT_FACTOR * terms.daily_volatility * math.sqrt(float(quantity) / terms.daily_volume)
+    return Cost(spread, impact, f"spread {said}; impact square root")
 
 
 def spread_of_bars(high: FloatArray, low: FloatArray, close: FloatArray) -> float | None:

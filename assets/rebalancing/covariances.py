@@ -7,12 +7,13 @@ Every portfolio has the bits that it would have alone: the sums of a pair depend
 portfolio's own part.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from assets.allocation.inputs import Histories, Panel, Universe
 from assets.allocation.model import AllocationError
@@ -26,12 +27,14 @@ _KEPT_PANELS = 8
 # What one portfolio's own estimates cost beside its pairs of instruments, in pairs; as measured in 2026.
 _OWN_COST = 2_000
 
+_Key = tuple[int, tuple[int, ...], bool]
+
 
 @dataclass
 class _Asked:
     """What portfolios of one panel have asked for: its key, the number of histories then, and what that has cost."""
 
-    key: tuple[int, tuple[int, ...], bool]
+    key: _Key
     histories: int
     cost: int = 0
     widest: Universe | None = None
@@ -39,7 +42,7 @@ class _Asked:
 
 
 class SharedCovariances:
-    """Gives the covariance of some instruments; what portfolios have in common is made once enough of them ask.
+    """Gives covariances of some instruments; what portfolios have in common is made once enough of them ask.
 
     `histories` are of at least `LOOKBACK_DAYS`, in base currency; they may grow.
     """
@@ -49,28 +52,51 @@ class SharedCovariances:
         self._shared = lru_cache(_KEPT_PANELS)(_Asked)
 
     def of(self, names: Iterable[str]) -> Covariance | None:
-        """Of the usable histories among `names`, cash left out; None where there is none or one is not finite."""
-        risky = [name for name in names if not name.startswith(CASH_PREFIX)]
-        try:
-            universe = self.histories.universe(risky, LOOKBACK_DAYS)
-            found, frequency, members = self._parts(universe)
-        except AllocationError:
-            return None
-        kept, added = moments.shrink_population(found, np.array([0, len(members)]), members)
-        own = found.matrix[np.ix_(members, members)]
-        matrix = (kept[0] * own + added[0] * np.eye(len(members))) * frequency
-        return Covariance(universe.labels, matrix) if np.isfinite(matrix).all() else None
+        """That of one portfolio, as `of_each` gives it."""
+        return self.of_each([names])[0]
 
-    def _parts(self, universe: Universe) -> tuple[moments.Covariances, int, NDArray[np.int64]]:
-        """Covariances a period, periods a year, and the places of a universe's instruments in them.
+    def of_each(self, portfolios: Sequence[Iterable[str]]) -> list[Covariance | None]:
+        """Of the usable histories among each one's names, cash left out; None: there is none or one is not finite."""
+        found: list[Covariance | None] = [None] * len(portfolios)
+        alike: dict[_Key, list[tuple[int, Universe]]] = defaultdict(list)
+        for place, names in enumerate(portfolios):
+            risky = [name for name in names if not name.startswith(CASH_PREFIX)]
+            with suppress(AllocationError):
+                universe = self.histories.universe(risky, LOOKBACK_DAYS)
+                alike[universe.panel].append((place, universe))
+        for key, asking in alike.items():
+            shared = self._shared_panel(key, [universe for _, universe in asking])
+            for part in [[one] for one in asking] if shared is None else [asking]:
+                universes = [universe for _, universe in part]
+                with suppress(AllocationError):
+                    covariances = _parts(shared or self.histories.panel(universes), universes)
+                    for (place, _), one in zip(part, covariances, strict=True):
+                        found[place] = one
+        return found
 
-        A panel of all histories is made once the portfolios that asked for it have cost as much alone.
+    def _shared_panel(self, key: _Key, universes: Sequence[Universe]) -> Panel | None:
+        """The panel of all histories that can share it, made once those that ask have cost as much alone.
+
+        None where too few days are common to them, which is so for each of them alone.
         """
-        shared = self._shared(universe.panel, len(self.histories.series))
+        shared = self._shared(key, len(self.histories.series))
         if shared.widest is None:
-            shared.widest = self.histories.widest(universe.panel)
-        shared.cost += _OWN_COST + len(universe.labels) ** 2
+            shared.widest = self.histories.widest(key)
+        shared.cost += sum([_OWN_COST + len(universe.labels) ** 2 for universe in universes])
         if shared.panel is None and shared.cost > len(shared.widest.labels) ** 2:
-            shared.panel = self.histories.panel([shared.widest])
-        panel = shared.panel or self.histories.panel([universe])
-        return panel.covariances("ledoit_wolf"), panel.aligned.frequency, panel.members(universe)
+            with suppress(AllocationError):
+                shared.panel = self.histories.panel([shared.widest])
+        return shared.panel
+
+
+def _parts(panel: Panel, universes: Sequence[Universe]) -> Iterator[Covariance | None]:
+    """The covariance a year of each universe."""
+    whole, frequency = panel.covariances("ledoit_wolf"), panel.aligned.frequency
+    members = [panel.members(universe) for universe in universes]
+    offsets = np.cumsum([0, *map(len, members)])
+    kept, added = moments.shrink_population(whole, offsets, np.concatenate(members))
+    for universe, own, scale, level in zip(universes, members, kept, added, strict=True):
+        matrix = scale * whole.matrix[own[:, None], own]
+        matrix.flat[:: len(own) + 1] += level
+        matrix *= frequency
+        yield Covariance(universe.labels, matrix) if np.isfinite(matrix).all() else None

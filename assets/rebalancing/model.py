@@ -6,6 +6,7 @@ Belongs here: shapes that several modules of the room share. Must not be here: a
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,7 @@ from numpy.typing import NDArray
 CASH_PREFIX = "fiat:"
 
 
-@dataclass(frozen=True)
-class Holding:
+class Holding(NamedTuple):
     """A position, accounts added up: `value_base` None where it has no price."""
 
     instrument_id: str
@@ -22,8 +22,7 @@ class Holding:
     value_base: Decimal | None
 
 
-@dataclass(frozen=True)
-class Quote:
+class Quote(NamedTuple):
     """The price to trade at; `problem` says why it cannot be used, if so."""
 
     price_base: Decimal | None
@@ -58,8 +57,7 @@ class Covariance:
     matrix: NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Suggestion:
+class Suggestion(NamedTuple):
     """One row: `action` buy, sell or hold; quantity and values >= 0, None where nothing is to be traded or unknown.
 
     Attributes:

@@ -1,47 +1,91 @@
-"""One portfolio's suggestions from all that is known of it.
+"""Suggestions of many portfolios from all that is known of them.
 
 Belongs here: whose covariance is asked for, how lots answer for sales. Must not be here: SQL, arithmetic.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from assets.rebalancing.covariances import SharedCovariances
+from assets.rebalancing.drifting import Position, position
 from assets.rebalancing.loading import OwnerRules, TradingInputs
-from assets.rebalancing.model import Holding, Quote, Suggestion
-from assets.rebalancing.suggesting import Market, suggest
+from assets.rebalancing.model import Covariance, Holding, Quote, Suggestion
+from assets.rebalancing.suggesting import Market, settled
 from assets.rebalancing.taxes import SaleEffect, sale_effect
+
+# Portfolios whose covariances are made at once, and stay in memory until their trades are weighed.
+_TOGETHER = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A portfolio to rebalance; what is not explained is as in `position`."""
+
+    portfolio_id: str
+    holdings: Sequence[Holding]
+    targets: Mapping[str, float]
+    band: float
+    left_out: Mapping[str, str]
+    needs_funding: bool
 
 
 def rebalance(
-    portfolio_id: str,
-    holdings: Sequence[Holding],
-    targets: Mapping[str, float],
+    cases: Sequence[Case],
     quotes: Mapping[str, Quote],
-    band: float,
     inputs: TradingInputs,
     covariances: SharedCovariances,
-    *,
     base_currency: str,
-    left_out: Mapping[str, str] | None = None,
-    needs_funding: bool = True,
-) -> tuple[Suggestion, ...]:
-    """Suggestions of one portfolio; arguments that are not explained are those of `suggest`.
+) -> Iterator[tuple[str, Suggestion]]:
+    """Suggestions with their portfolio, in the order of `cases`, all of which are valued in `base_currency`.
 
     Where too few histories are usable, trades are not weighed against their cost. Sales are taxed as of the histories'
     last day.
     """
+    for begin in range(0, len(cases), _TOGETHER):
+        yield from _rebalance(cases[begin : begin + _TOGETHER], quotes, inputs, covariances, base_currency)
+
+
+def _rebalance(
+    cases: Sequence[Case],
+    quotes: Mapping[str, Quote],
+    inputs: TradingInputs,
+    covariances: SharedCovariances,
+    base_currency: str,
+) -> Iterator[tuple[str, Suggestion]]:
+    found = [(case, one) for case in cases if (one := _position(case, quotes)) is not None]
+    # most portfolios are inside their bands
+    drifting = [case for case, one in found if one.drifts]
+    known = dict(
+        zip(
+            [case.portfolio_id for case in drifting],
+            covariances.of_each([_names(case) for case in drifting]),
+            strict=True,
+        )
+    )
+    as_of_date = covariances.histories.as_of_date
+    for case, one in found:
+        market = _market(case.portfolio_id, inputs, known.get(case.portfolio_id), as_of_date)
+        for row in settled(one, quotes, market, base_currency):
+            yield case.portfolio_id, row
+
+
+def _position(case: Case, quotes: Mapping[str, Quote]) -> Position | None:
+    return position(
+        case.holdings, case.targets, quotes, case.band, left_out=case.left_out, needs_funding=case.needs_funding
+    )
+
+
+def _names(case: Case) -> set[str]:
+    return {holding.instrument_id for holding in case.holdings if holding.quantity > 0} | {*case.targets}
+
+
+def _market(portfolio_id: str, inputs: TradingInputs, covariance: Covariance | None, as_of_date: date) -> Market:
     rules = inputs.rules.get(portfolio_id, OwnerRules())
     lots = inputs.lots.get(portfolio_id, [])
 
     def sell(instrument_id: str, quantity: Decimal, price: Decimal) -> SaleEffect:
-        return sale_effect(lots, instrument_id, quantity, price, rules.tax, covariances.histories.as_of_date)
+        return sale_effect(lots, instrument_id, quantity, price, rules.tax, as_of_date)
 
-    terms = inputs.fractional_terms if rules.has_fractions else inputs.terms
-    names = {holding.instrument_id for holding in holdings if holding.quantity > 0} | {*targets}
-    # lazily: most portfolios are inside their bands
-    market = Market(terms, sell, lambda: covariances.of(names))
-    return suggest(
-        holdings, targets, quotes, band, base_currency=base_currency, left_out=left_out, needs_funding=needs_funding,
-        market=market,
-    )  # fmt: skip
+    return Market(inputs.fractional_terms if rules.has_fractions else inputs.terms, sell, lambda: covariance)

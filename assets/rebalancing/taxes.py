@@ -12,12 +12,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from assets.ledger.lots import Lot, Pool
 
 
-@dataclass(frozen=True)
-class OpenLot:
+class OpenLot(NamedTuple):
     """A lot as the ledger left it; `pool_id` is its economic asset, `cost_base` None: unknown."""
 
     account_id: str
@@ -40,8 +40,7 @@ class TaxRules:
     long_rate: Decimal | None = None
 
 
-@dataclass(frozen=True)
-class SaleEffect:
+class SaleEffect(NamedTuple):
     """Gains in base currency before the cost of trading; None: unknown.
 
     `short_gain` and `long_gain` add up to `gain`; both are None where a lot has no holding period (average cost, a

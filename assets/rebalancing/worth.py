@@ -48,13 +48,18 @@ def shared_gains(
         moved: (n,) what is bought, negative = sold, fractions of the portfolio's value.
         costs: (n,) >= 0, fractions of the portfolio's value.
     """
-    bought, sold = np.maximum(moved, 0), np.maximum(-moved, 0)
-    purchases, sales = float(bought.sum()), float(sold.sum())
+    bought, sold = np.maximum(moved, 0.0), np.maximum(-moved, 0.0)
+    purchases, sales = _sum(bought), _sum(sold)
     if not purchases or not sales:
         return gains
     surplus = gains - costs
-    of_purchases = float(surplus[bought > 0].sum()) / purchases
-    of_sales = float(surplus[sold > 0].sum()) / sales
+    of_purchases = _sum(surplus[moved > 0.0]) / purchases
+    of_sales = _sum(surplus[moved < 0.0]) / sales
     credit = min(purchases, sales) * (of_purchases - of_sales) / 2
     result: NDArray[np.float64] = gains + credit * (sold / sales - bought / purchases)
     return result
+
+
+def _sum(values: NDArray[np.float64]) -> float:
+    # an array's own sum() takes twice as long where there are ten
+    return float(np.add.reduce(values))

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assets.allocation.population import bootstrap_kernel
 from assets.allocation.population.shapes import Floats, Integers, floats, integers
@@ -59,7 +60,9 @@ def sharpe_deviations(
     tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
     for begin in range(0, count, _SLICE):
         end = min(begin + _SLICE, count)
-        starts = np.stack([_starts(seed, days, blocks) for seed in seeds[begin:end]])
+        starts = np.empty((end - begin, RESAMPLES, blocks), dtype=np.int64)
+        for own_starts, seed in zip(starts, seeds[begin:end], strict=True):
+            own_starts[:] = _starts(seed, days, blocks)
         own = slice(offsets[begin], offsets[end])
         ratios = np.empty((end - begin, 1 + RESAMPLES))
         steps = (end - begin) * RESAMPLES * blocks + int(offsets[end] - offsets[begin]) * days
@@ -92,8 +95,7 @@ def resampled_days(seed: str, days: int) -> Integers:
     return integers(drawn)
 
 
-def _starts(seed: str, days: int, blocks: int) -> Integers:
+def _starts(seed: str, days: int, blocks: int) -> NDArray[np.uint16]:
     """(resamples, blocks) first days, the same for the same seed."""
     number = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:16], "big")
-    drawn = np.random.default_rng(number).integers(0, days, (RESAMPLES, blocks), dtype=np.uint16)
-    return drawn.astype(np.int64)
+    return np.random.default_rng(number).integers(0, days, (RESAMPLES, blocks), dtype=np.uint16)

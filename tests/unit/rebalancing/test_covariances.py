@@ -70,3 +70,28 @@ def test_without_a_usable_history_there_is_none() -> None:
     shared = SharedCovariances(Histories(AS_OF, COINS))
     assert shared.of(["fiat:USD"]) is None
     assert shared.of(["crypto:UNKNOWN"]) is None
+
+
+def test_many_at_once_have_the_bits_of_each_alone_and_one_without_histories_harms_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = [["crypto:A", "crypto:B"], ["crypto:UNKNOWN"], ["equity:X", "crypto:C"], ["crypto:C", "fiat:USD"]]
+    alone = [SharedCovariances(Histories(AS_OF, COINS | STOCKS)).of(names) for names in asked]
+    for cost in (-100, 1_000):
+        monkeypatch.setattr("assets.rebalancing.covariances._OWN_COST", cost)
+        found = SharedCovariances(Histories(AS_OF, COINS | STOCKS)).of_each(asked)
+        assert [one is None for one in found] == [False, True, False, False]
+        for one, own in zip(found, alone, strict=True):
+            if one is not None and own is not None:
+                assert one.labels == own.labels
+                np.testing.assert_array_equal(one.matrix, own.matrix)
+
+
+def test_what_was_unknown_is_looked_at_again_when_there_are_more_histories() -> None:
+    series = {**COINS}
+    histories = Histories(AS_OF, series)
+    before = histories.universe(["crypto:A", "crypto:D"], LOOKBACK_DAYS)
+    series["crypto:D"] = walk("crypto:D", 30)
+    after = histories.universe(["crypto:A", "crypto:D"], LOOKBACK_DAYS)
+    assert (before.labels, [item.code for item in before.exclusions]) == (("crypto:A",), ["no_history"])
+    assert (after.labels, after.exclusions) == (("crypto:A", "crypto:D"), ())

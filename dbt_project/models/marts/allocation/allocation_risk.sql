@@ -209,7 +209,8 @@ metrics as (
     from drawdowns
     union all
     select
-        portfolio_id, dimension || '_risk_score', score, null, null,
+        portfolio_id, case dimension when 'chain' then 'chain_risk_score' else 'protocol_risk_score' end, score, null,
+        null,
         'mean risk score of its ' || dimension || 's by value, by your risk_scores.yaml; 100 % is the utmost'
         || coalesce(' (no score of ' || unscored || ')', '')
     from scores
