@@ -88,7 +88,7 @@ LEDGER_GATES: tuple[Gate, ...] = (
         offenders="""
             select entries.portfolio_id, entries.instrument_id,
                    entries.quantity || ' for 1 on ' || entries.executed_date
-            from intermediate.ledger_transactions as entries
+            from intermediate.int_all_transactions as entries
             inner join ops.run_scope using (portfolio_id)
             inner join intermediate.int_instruments as instruments using (instrument_id)
             where entries.type = 'SPLIT'

@@ -41,8 +41,9 @@ class CopyText:
             str: _text,
             str | None: _text_or_null,
             bool: _truth,
+            int: _number,
             int | None: _number_or_null,
-            Decimal: lambda column: list(map(str, column)),
+            Decimal: _number,
             Decimal | None: _number_or_null,
             date: self._day,
             date | None: self._day,
@@ -98,6 +99,10 @@ def _text_or_null(column: Column) -> Sequence[str]:
     if "\\" in joined or "\n" in joined or "\t" in joined or "\r" in joined:
         return [NULL if value is None else value.translate(_ESCAPES) for value in column]
     return [NULL if value is None else value for value in column]
+
+
+def _number(column: Column) -> Sequence[str]:
+    return list(map(str, column))
 
 
 def _number_or_null(column: Column) -> Sequence[str]:

@@ -102,7 +102,6 @@ class Transaction:
     fee_currency: str | None = None
     tax: Decimal | None = None
     group_id: str | None = None
-    batch_id: int | None = None
 
     @property
     def money_account(self) -> str:
@@ -235,21 +234,13 @@ class IncomeRow(NamedTuple):
 
 
 class TransactionRow(NamedTuple):
-    """A transaction with its amounts in base currency."""
+    """What a transaction comes to in base currency; `sequence` is that of the run's transactions."""
 
-    transaction_id: str
     portfolio_id: str
-    account_id: str
-    instrument_id: str
-    executed_at: datetime
-    executed_date: date
-    type: str
-    quantity: Decimal
+    sequence: int
     amount_base: Decimal | None
     fee_base: Decimal | None
     tax_base: Decimal | None
-    group_id: str | None
-    source_batch: int | None
 
 
 class ReconciliationRow(NamedTuple):

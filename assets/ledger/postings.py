@@ -144,23 +144,8 @@ class Postings:
     def record(
         self, t: Transaction, amount: Decimal | None, fee: Decimal | None = None, tax: Decimal | None = None
     ) -> None:
-        """Post the transaction itself with its amounts in base currency."""
-        fields = (
-            t.transaction_id,
-            self.portfolio_id,
-            t.account_id,
-            t.instrument_id,
-            t.executed_at,
-            t.executed_date,
-            t.type,
-            t.quantity,
-            amount,
-            fee,
-            tax,
-            t.group_id,
-            t.batch_id,
-        )
-        self.transactions.append(row_of(TransactionRow, fields))
+        """Post what the transaction comes to in base currency."""
+        self.transactions.append(row_of(TransactionRow, (self.portfolio_id, t.sequence, amount, fee, tax)))
 
     def cross(self, account: str, instrument: str) -> None:
         """Note that the event touches holdings that cannot be valued yet."""

@@ -22,7 +22,7 @@ FETCH_ROWS = 5_000
 _TRANSACTIONS = """
 select t.sequence, t.transaction_id, t.portfolio_id, t.account_id, t.executed_at, t.is_date_only,
     t.executed_date, t.type, t.instrument_id, t.quantity, t.price, t.amount, t.currency, t.fx_rate, t.cash_account,
-    t.fee, t.fee_currency, t.tax, t.group_id, t.batch_id
+    t.fee, t.fee_currency, t.tax, t.group_id
 from intermediate.int_transactions t
 join intermediate.int_portfolios p using (portfolio_id)
 where {part}

@@ -30,8 +30,8 @@ def test_value_is_conserved_and_lots_sum_to_balances(
                 continue
             ledger.add(when, kind, instrument, quantity, **fields)
     for books in ledger.run_all():
-        assert {x.transaction_id for x in books.transactions} == {
-            t.transaction_id for t in ledger.rows if t.portfolio_id == books.portfolio_id
+        assert {x.sequence for x in books.transactions} == {
+            t.sequence for t in ledger.rows if t.portfolio_id == books.portfolio_id
         }
 
 

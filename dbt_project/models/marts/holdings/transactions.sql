@@ -1,19 +1,21 @@
 -- Transactions as the ledger took them, with their money in base currency.
 select
-    handed.transaction_id,
-    handed.portfolio_id,
+    transactions.transaction_id,
+    transactions.portfolio_id,
     portfolios.user_id,
-    handed.account_id,
-    handed.instrument_id,
-    handed.executed_at,
-    handed.executed_date,
-    handed.type,
-    handed.quantity,
+    transactions.account_id,
+    transactions.instrument_id,
+    transactions.executed_at,
+    transactions.executed_date,
+    transactions.type,
+    transactions.quantity,
     handed.amount_base,
     handed.fee_base,
     handed.tax_base,
-    handed.group_id,
-    handed.source_batch
+    transactions.group_id,
+    transactions.batch_id as source_batch
 from {{ source('ledger', 'ledger_transactions') }} as handed
-inner join {{ ref('int_portfolios') }} as portfolios on handed.portfolio_id = portfolios.portfolio_id
-inner join {{ source('ops', 'run_scope') }} as scope on handed.portfolio_id = scope.portfolio_id and scope.runs_ledger
+-- of the portfolios whose ledger ran: a sequence is this run's
+inner join {{ ref('int_transactions') }} as transactions
+    on handed.portfolio_id = transactions.portfolio_id and handed.sequence = transactions.sequence
+inner join {{ ref('int_portfolios') }} as portfolios on transactions.portfolio_id = portfolios.portfolio_id
