@@ -66,8 +66,8 @@ def run(
     database_url_: Annotated[str | None, typer.Option("--database-url", help="PostgreSQL >= 15.")] = None,
 ) -> None:
     """One full, gated run; the last line is a JSON summary. Exit 0 published, 2 bad inputs, 3 held, 1 crash."""
+    folder = _inputs(load_settings(), inputs)  # first: without one no server need be started
     settings, url = _settings(database_url_)
-    folder = _inputs(settings, inputs)
     from orchestration.pipeline import run_pipeline
 
     outcome = run_pipeline(settings, url, str(folder), as_of, is_watched=True)
