@@ -8,9 +8,10 @@ An answer depends on its own portfolio alone: not on the others of the run, thei
 """
 
 import hashlib
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 
 import numpy as np
 
@@ -152,11 +153,11 @@ def _with_sharpe_intervals(shared: Estimated, answers: Mapping[str, Answer]) -> 
     )
     changed = {}
     for job, (_, one, figures, _), (below, above) in zip(jobs, found, deviations.tolist(), strict=True):
-        if np.isfinite(below) and np.isfinite(above) and figures.sharpe_ratio is not None:
+        if math.isfinite(below) and math.isfinite(above) and figures.sharpe_ratio is not None:
             ratio = figures.sharpe_ratio
             wider = Figures(figures.expected_return, figures.volatility, ratio, ratio + below, ratio + above)
-            changed[job.portfolio_id] = replace(
-                one, outcome=replace(one.outcome, figures=wider), sharpe_interval=BLOCK_BOOTSTRAP
+            changed[job.portfolio_id] = one._replace(
+                outcome=one.outcome._replace(figures=wider), sharpe_interval=BLOCK_BOOTSTRAP
             )
     return changed
 
@@ -179,7 +180,7 @@ def _with_weight_intervals(
             job.risk_free_rate,
             f"{one.inputs.version}:{job.portfolio_id}",
         )
-        changed[job.portfolio_id] = replace(one, weight_interval=interval)
+        changed[job.portfolio_id] = one._replace(weight_interval=interval)
     return changed
 
 
@@ -190,8 +191,7 @@ def _alone(shared: Estimated, place: int, attributes: Attributes) -> Answer:
     frontier: Frontier | None = None
     try:
         estimates = shared.estimates(place)
-        inputs = replace(
-            shared.inputs_used(place),
+        inputs = shared.inputs_used(place)._replace(
             condition_number=estimates.condition_number,
             smallest_eigenvalue=estimates.smallest_eigenvalue,
             is_repaired=estimates.is_repaired,

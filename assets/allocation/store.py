@@ -215,9 +215,14 @@ def _counted(
     universes = {name for task in tasks if task.policy is not None for name in task.policy.universe}
     names = {name for found in held.values() for name in found} | {name for task in tasks for name in task.targets}
     economic = read_economic(connection, names | universes)
-    found = {}
+    found: dict[str, dict[str, str]] = {}
     for task in tasks:
         own = held[task.portfolio_id]
+        universe = () if task.policy is None else task.policy.universe
+        if economic.keys().isdisjoint([*own, *task.targets, *universe]):
+            # most portfolios: every name is the asset itself
+            found[task.portfolio_id] = {}
+            continue
         named: set[str] = set(task.targets)
         if task.policy is not None:
             is_held = task.policy.is_held_universe

@@ -5,8 +5,8 @@ trade pays (suggesting), SQL.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from assets.rebalancing.model import CASH_PREFIX, Holding, Quote, Suggestion
 from assets.rebalancing.sizing import Drift
@@ -17,8 +17,7 @@ _NOTHING = Decimal(0)
 _NO_PRICE = "Not traded: there is no price to trade at."
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """A portfolio beside its targets.
 
     Attributes:

@@ -4,9 +4,9 @@ Belongs here: whose covariance is asked for, how lots answer for sales. Must not
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from assets.rebalancing.covariances import SharedCovariances
 from assets.rebalancing.drifting import Position, position
@@ -19,8 +19,7 @@ from assets.rebalancing.taxes import SaleEffect, sale_effect
 _TOGETHER = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """A portfolio to rebalance; what is not explained is as in `position`."""
 
     portfolio_id: str
