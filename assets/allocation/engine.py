@@ -12,6 +12,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
+from operator import attrgetter
 
 import numpy as np
 
@@ -33,7 +34,9 @@ COMPILED_FIELDS = frozenset({
     "objective", "universe", "target", "min_weight", "max_weight", "min_assets", "lookback_days", "expected_returns",
     "covariance", "group_limits", "rebalance_band", "confidence", "views", "weight_intervals",
 })  # fmt: skip
-_OTHERS = tuple((item.name, item.default) for item in fields(AllocationPolicy) if item.name not in COMPILED_FIELDS)
+_OTHERS = [item for item in fields(AllocationPolicy) if item.name not in COMPILED_FIELDS]
+_DEFAULTS = tuple(item.default for item in _OTHERS)
+_others_of = attrgetter(*[item.name for item in _OTHERS])
 COMPILED_OBJECTIVES = frozenset({*OBJECTIVES, "hrp"})
 SAMPLE = 8
 
@@ -42,7 +45,7 @@ def is_compiled(policy: AllocationPolicy) -> bool:
     """Whether the compiled solvers know the objective and everything that the policy asks."""
     if policy.objective not in COMPILED_OBJECTIVES or policy.expected_returns == "capm":
         return False
-    return all(getattr(policy, name) == default for name, default in _OTHERS)
+    return bool(_others_of(policy) == _DEFAULTS)
 
 
 def sample_of(jobs: Iterable[tuple[str, AllocationPolicy]]) -> frozenset[str]:

@@ -4,7 +4,9 @@ Belongs here: its points for one portfolio, and the highest return under group l
 the choice of one of the points, the frontiers of many portfolios at once (population.frontier).
 """
 
+import math
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -77,14 +79,20 @@ def frontier_of(expected: FloatArray, volatility: FloatArray, weights: FloatArra
         weights: (n, points).
         count: points that were asked for; 0: not even the first has a proof.
     """
-    numbers = np.arange(1, max(count, 1) + 1)
-    is_proven = np.isfinite(expected[: len(numbers)]) & (count > 0)
-    if is_proven.all():
+    numbers = _numbers(max(count, 1))
+    # a sum is finite only where all of its parts are
+    if count > 0 and math.isfinite(np.add.reduce(expected[:count])):
         return Frontier(numbers, expected[:count], volatility[:count], weights[:, :count])
+    is_proven = np.isfinite(expected[: len(numbers)]) & (count > 0)
     kept = np.flatnonzero(is_proven)
     return Frontier(
         numbers[kept], expected[kept], volatility[kept], weights[:, kept], tuple(numbers[~is_proven].tolist())
     )
+
+
+@lru_cache
+def _numbers(count: int) -> NDArray[np.int64]:
+    return np.arange(1, count + 1)
 
 
 def sharpe_ratios(expected: FloatArray, volatility: FloatArray, risk_free_rates: FloatArray | float) -> FloatArray:

@@ -17,6 +17,7 @@ from assets.rebalancing.taxes import SaleEffect, sale_effect
 
 # Portfolios whose covariances are made at once, and stay in memory until their trades are weighed.
 _TOGETHER = 500
+_NO_RULES = OwnerRules()
 
 
 class Case(NamedTuple):
@@ -81,10 +82,13 @@ def _names(case: Case) -> set[str]:
 
 
 def _market(portfolio_id: str, inputs: TradingInputs, covariance: Covariance | None, as_of_date: date) -> Market:
-    rules = inputs.rules.get(portfolio_id, OwnerRules())
-    lots = inputs.lots.get(portfolio_id, [])
+    rules = inputs.rules.get(portfolio_id, _NO_RULES)
+    lots = inputs.lots.get(portfolio_id)
+    terms = inputs.fractional_terms if rules.has_fractions else inputs.terms
+    if not lots:
+        return Market(terms, covariance=lambda: covariance)
 
     def sell(instrument_id: str, quantity: Decimal, price: Decimal) -> SaleEffect:
         return sale_effect(lots, instrument_id, quantity, price, rules.tax, as_of_date)
 
-    return Market(inputs.fractional_terms if rules.has_fractions else inputs.terms, sell, lambda: covariance)
+    return Market(terms, sell, lambda: covariance)

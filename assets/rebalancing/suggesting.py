@@ -120,7 +120,7 @@ def settled(found: Position, quotes: Mapping[str, Quote], market: Market, base_c
 
 
 def _held(drift: Drift, reason: str) -> Suggestion:
-    return hold(drift.instrument_id, float(drift.current), float(drift.target), reason)
+    return hold(drift.instrument_id, drift.current, drift.target, reason)
 
 
 def _judged(trade: Trade, market: Market) -> _Judged:
@@ -183,8 +183,8 @@ def _row(one: _Judged, quote: Quote, band: float, cash_after: Decimal | None, ma
         "sell" if drift.is_sale else "buy",
         trade.quantity,
         value_usd,
-        float(drift.current),
-        float(drift.target),
+        drift.current,
+        drift.target,
         # without an impact the spread is all of it
         spread_cost if cost.impact is None else _times(value_usd, cost.total),
         reason,
