@@ -27,7 +27,7 @@ from assets.allocation.optimiser import Figures, Outcome, optimise
 from assets.allocation.population.bootstrap import sharpe_deviations
 from assets.allocation.population.optimum import OBJECTIVES
 from assets.allocation.weight_intervals import weight_interval
-from assets.collecting import collecting_by_hand
+from assets.collecting import collecting_by_hand, collecting_by_itself
 
 #: what the compiled solvers read of a policy; anything else that is set takes the portfolio to PyPortfolioOpt
 COMPILED_FIELDS = frozenset({
@@ -54,6 +54,7 @@ def sample_of(jobs: Iterable[tuple[str, AllocationPolicy]]) -> frozenset[str]:
     return frozenset(sorted(known, key=lambda name: hashlib.sha256(name.encode()).digest())[:SAMPLE])
 
 
+@collecting_by_hand()
 def answer(
     jobs: Sequence[Job], histories: Histories, attributes: Attributes, sample: frozenset[str]
 ) -> dict[str, Answer]:
@@ -65,8 +66,7 @@ def answer(
         attributes: of all candidates, for group limits.
         sample: portfolios that PyPortfolioOpt solves again.
     """
-    with collecting_by_hand():
-        answers, estimated = _estimated(jobs, histories)
+    answers, estimated = _estimated(jobs, histories)
     for shared in estimated:
         answers |= _answers(shared, attributes, sample)
     return answers
@@ -108,15 +108,15 @@ def _without_panel(histories: Histories, universe: Universe) -> Answer:
 
 def _answers(shared: Estimated, attributes: Attributes, sample: frozenset[str]) -> dict[str, Answer]:
     """By portfolio: the compiled ones first, then what is left, one by one."""
-    # the models that PyPortfolioOpt makes are circles of objects: only around them the collector does its work
-    with collecting_by_hand():
-        answers = _compiled(shared, attributes, sample)
-    for place, job in enumerate(shared.jobs):
-        if job.portfolio_id not in answers:
-            answers[job.portfolio_id] = _alone(shared, place, attributes)
-    with collecting_by_hand():
-        answers |= _with_sharpe_intervals(shared, answers)
-        return answers | _with_weight_intervals(shared, answers, attributes)
+    answers = _compiled(shared, attributes, sample)
+    left = [place for place, job in enumerate(shared.jobs) if job.portfolio_id not in answers]
+    if left:
+        # the models that PyPortfolioOpt makes are circles of objects
+        with collecting_by_itself():
+            for place in left:
+                answers[shared.jobs[place].portfolio_id] = _alone(shared, place, attributes)
+    answers |= _with_sharpe_intervals(shared, answers)
+    return answers | _with_weight_intervals(shared, answers, attributes)
 
 
 def _compiled(shared: Estimated, attributes: Attributes, sample: frozenset[str]) -> dict[str, Answer]:

@@ -7,6 +7,7 @@ work (store), numerics.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from itertools import repeat
 from typing import TYPE_CHECKING
 
@@ -222,6 +223,7 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
+@lru_cache
 def _date(day: np.datetime64) -> date:
     found: date = day.astype("datetime64[D]").astype(object)
     return found
