@@ -36,3 +36,15 @@ def collecting_by_hand() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+@contextmanager
+def collecting_by_itself() -> Iterator[None]:
+    """Inside `collecting_by_hand`, let the collector do its work around what leaves circles of objects."""
+    was_enabled = gc.isenabled()
+    gc.enable()
+    try:
+        yield
+    finally:
+        if not was_enabled:
+            gc.disable()

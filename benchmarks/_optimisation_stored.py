@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import polars
 
 from assets.allocation.population.risk import measure_population
 from assets.allocation.store import run_optimisation
-from assets.warehouse.database import Connection, connect, copy_rows
+from assets.warehouse.database import Connection, connect, copy_frame, read_frame
 from assets.warehouse.migrate import migrate
 from benchmarks._command import temporary_home
 from benchmarks._optimisation_inputs import AS_OF, DAYS, load_market, load_portfolios
@@ -86,22 +87,19 @@ def _measure(connection: Connection) -> None:
     ).fetchall()
     places = {row[0]: place for place, row in enumerate(prices)}
     series = np.array([row[1] for row in prices])
-    rows = connection.execute(
-        "select portfolio_id, array_agg(instrument_id), array_agg(weight::float8) from intermediate.target_weights"
-        " group by portfolio_id"
-    ).fetchall()
-    offsets = np.concatenate([[0], np.cumsum([len(row[1]) for row in rows])])
+    weights = read_frame(
+        connection,
+        "select portfolio_id, instrument_id, weight from intermediate.target_weights",
+        [],
+        {"portfolio_id": polars.String, "instrument_id": polars.String, "weight": polars.Float64},
+    ).sort("portfolio_id", maintain_order=True)
+    portfolios = weights["portfolio_id"].rle().struct.unnest()
     found = measure_population(
         (series[:, 1:] / series[:, :-1] - 1).T,
-        offsets,
-        np.array([places[name] for row in rows for name in row[1]]),
-        np.array([weight for row in rows for weight in row[2]]),
+        np.concatenate([[0], portfolios["len"].to_numpy().cumsum()]).astype(np.int64),
+        weights["instrument_id"].replace_strict(places, return_dtype=polars.Int64).to_numpy(),
+        weights["weight"].to_numpy(),
         periods_per_year=DAYS - 1,
     )
-    columns = [getattr(found, name).tolist() for name in MEASURES]
-    copy_rows(
-        connection,
-        "intermediate.measured",
-        ("portfolio_id", *MEASURES),
-        zip((row[0] for row in rows), *columns, strict=True),
-    )
+    columns = {name: getattr(found, name) for name in MEASURES}
+    copy_frame(connection, "intermediate.measured", polars.DataFrame({"portfolio_id": portfolios["value"], **columns}))

@@ -5,6 +5,7 @@ Belongs here: plain types. Must not be here: solving (engine, batch), SQL, rows.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,8 +41,7 @@ class Job:
     traded_base: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class InputsUsed:
+class InputsUsed(NamedTuple):
     """What a version of inputs is: see the mart optimization_inputs."""
 
     version: str
@@ -74,8 +74,7 @@ class Check:
         return self.shortfall <= AGREEMENT * (1.0 + abs(self.reference))
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What came of one portfolio.
 
     `sharpe_interval` names how the interval of its Sharpe ratio was made; `weight_interval` (n, 2) bounds the weights.

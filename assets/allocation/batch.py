@@ -4,8 +4,6 @@ Belongs here: what the solvers are given, what becomes of their answers, the com
 here: which portfolios come here (engine), the solvers (population), SQL.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from assets.allocation.answers import Answer, Attributes, Check, Job
@@ -190,7 +188,7 @@ class Batch:
             f"the compiled solver's {check.objective} {check.value:.9g} is worse than PyPortfolioOpt's "
             f"{check.reference:.9g}; used PyPortfolioOpt"
         )
-        return replace(theirs, status="fallback", reason=reason), check
+        return theirs._replace(status="fallback", reason=reason), check
 
 
 def least_volatile(frontiers: Frontiers) -> tuple[FloatArray, FloatArray, np.ndarray]:

@@ -8,9 +8,11 @@ An answer depends on its own portfolio alone: not on the others of the run, thei
 """
 
 import hashlib
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
+from operator import attrgetter
 
 import numpy as np
 
@@ -25,14 +27,16 @@ from assets.allocation.optimiser import Figures, Outcome, optimise
 from assets.allocation.population.bootstrap import sharpe_deviations
 from assets.allocation.population.optimum import OBJECTIVES
 from assets.allocation.weight_intervals import weight_interval
-from assets.collecting import collecting_by_hand
+from assets.collecting import collecting_by_hand, collecting_by_itself
 
 #: what the compiled solvers read of a policy; anything else that is set takes the portfolio to PyPortfolioOpt
 COMPILED_FIELDS = frozenset({
     "objective", "universe", "target", "min_weight", "max_weight", "min_assets", "lookback_days", "expected_returns",
     "covariance", "group_limits", "rebalance_band", "confidence", "views", "weight_intervals",
 })  # fmt: skip
-_OTHERS = tuple((item.name, item.default) for item in fields(AllocationPolicy) if item.name not in COMPILED_FIELDS)
+_OTHERS = [item for item in fields(AllocationPolicy) if item.name not in COMPILED_FIELDS]
+_DEFAULTS = tuple(item.default for item in _OTHERS)
+_others_of = attrgetter(*[item.name for item in _OTHERS])
 COMPILED_OBJECTIVES = frozenset({*OBJECTIVES, "hrp"})
 SAMPLE = 8
 
@@ -41,7 +45,7 @@ def is_compiled(policy: AllocationPolicy) -> bool:
     """Whether the compiled solvers know the objective and everything that the policy asks."""
     if policy.objective not in COMPILED_OBJECTIVES or policy.expected_returns == "capm":
         return False
-    return all(getattr(policy, name) == default for name, default in _OTHERS)
+    return bool(_others_of(policy) == _DEFAULTS)
 
 
 def sample_of(jobs: Iterable[tuple[str, AllocationPolicy]]) -> frozenset[str]:
@@ -50,6 +54,7 @@ def sample_of(jobs: Iterable[tuple[str, AllocationPolicy]]) -> frozenset[str]:
     return frozenset(sorted(known, key=lambda name: hashlib.sha256(name.encode()).digest())[:SAMPLE])
 
 
+@collecting_by_hand()
 def answer(
     jobs: Sequence[Job], histories: Histories, attributes: Attributes, sample: frozenset[str]
 ) -> dict[str, Answer]:
@@ -61,8 +66,7 @@ def answer(
         attributes: of all candidates, for group limits.
         sample: portfolios that PyPortfolioOpt solves again.
     """
-    with collecting_by_hand():
-        answers, estimated = _estimated(jobs, histories)
+    answers, estimated = _estimated(jobs, histories)
     for shared in estimated:
         answers |= _answers(shared, attributes, sample)
     return answers
@@ -104,15 +108,15 @@ def _without_panel(histories: Histories, universe: Universe) -> Answer:
 
 def _answers(shared: Estimated, attributes: Attributes, sample: frozenset[str]) -> dict[str, Answer]:
     """By portfolio: the compiled ones first, then what is left, one by one."""
-    # the models that PyPortfolioOpt makes are circles of objects: only around them the collector does its work
-    with collecting_by_hand():
-        answers = _compiled(shared, attributes, sample)
-    for place, job in enumerate(shared.jobs):
-        if job.portfolio_id not in answers:
-            answers[job.portfolio_id] = _alone(shared, place, attributes)
-    with collecting_by_hand():
-        answers |= _with_sharpe_intervals(shared, answers)
-        return answers | _with_weight_intervals(shared, answers, attributes)
+    answers = _compiled(shared, attributes, sample)
+    left = [place for place, job in enumerate(shared.jobs) if job.portfolio_id not in answers]
+    if left:
+        # the models that PyPortfolioOpt makes are circles of objects
+        with collecting_by_itself():
+            for place in left:
+                answers[shared.jobs[place].portfolio_id] = _alone(shared, place, attributes)
+    answers |= _with_sharpe_intervals(shared, answers)
+    return answers | _with_weight_intervals(shared, answers, attributes)
 
 
 def _compiled(shared: Estimated, attributes: Attributes, sample: frozenset[str]) -> dict[str, Answer]:
@@ -152,11 +156,11 @@ def _with_sharpe_intervals(shared: Estimated, answers: Mapping[str, Answer]) -> 
     )
     changed = {}
     for job, (_, one, figures, _), (below, above) in zip(jobs, found, deviations.tolist(), strict=True):
-        if np.isfinite(below) and np.isfinite(above) and figures.sharpe_ratio is not None:
+        if math.isfinite(below) and math.isfinite(above) and figures.sharpe_ratio is not None:
             ratio = figures.sharpe_ratio
             wider = Figures(figures.expected_return, figures.volatility, ratio, ratio + below, ratio + above)
-            changed[job.portfolio_id] = replace(
-                one, outcome=replace(one.outcome, figures=wider), sharpe_interval=BLOCK_BOOTSTRAP
+            changed[job.portfolio_id] = one._replace(
+                outcome=one.outcome._replace(figures=wider), sharpe_interval=BLOCK_BOOTSTRAP
             )
     return changed
 
@@ -179,7 +183,7 @@ def _with_weight_intervals(
             job.risk_free_rate,
             f"{one.inputs.version}:{job.portfolio_id}",
         )
-        changed[job.portfolio_id] = replace(one, weight_interval=interval)
+        changed[job.portfolio_id] = one._replace(weight_interval=interval)
     return changed
 
 
@@ -190,8 +194,7 @@ def _alone(shared: Estimated, place: int, attributes: Attributes) -> Answer:
     frontier: Frontier | None = None
     try:
         estimates = shared.estimates(place)
-        inputs = replace(
-            shared.inputs_used(place),
+        inputs = shared.inputs_used(place)._replace(
             condition_number=estimates.condition_number,
             smallest_eigenvalue=estimates.smallest_eigenvalue,
             is_repaired=estimates.is_repaired,

@@ -70,7 +70,7 @@ class Estimated:
         rate = job.risk_free_rate if policy.expected_returns == "capm" else None
         aligned = self.panel.aligned
         return InputsUsed(
-            self.panel.version(universe, own, (policy.expected_returns, policy.covariance, rate)),
+            self.panel.version(universe, own.tolist(), (policy.expected_returns, policy.covariance, rate)),
             policy,
             universe.labels,
             universe.exclusions,

@@ -6,10 +6,13 @@ which form is of which asset (int_instruments), SQL, weights.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from operator import attrgetter
 
 from assets.allocation.model import AllocationPolicy
 from assets.rebalancing.model import Holding
 from assets.rebalancing.taxes import OpenLot
+
+_BY_INSTRUMENT = attrgetter("instrument_id")
 
 
 def counted_as(held: Iterable[str], named: Collection[str], economic: Mapping[str, str]) -> dict[str, str]:
@@ -49,7 +52,12 @@ def names_of_held(held: Iterable[str], policy: AllocationPolicy, economic: Mappi
 
 
 def merged(holdings: Iterable[Holding], counted: Mapping[str, str]) -> list[Holding]:
-    """Holdings under the names that they count as, in order; the value of what one part of has no price is None."""
+    """Holdings, one per instrument, under the names that they count as, in order.
+
+    The value of what one part of has no price is None.
+    """
+    if not counted:
+        return sorted(holdings, key=_BY_INSTRUMENT)
     found: dict[str, Holding] = {}
     for holding in holdings:
         name = counted.get(holding.instrument_id, holding.instrument_id)
@@ -64,4 +72,6 @@ def merged(holdings: Iterable[Holding], counted: Mapping[str, str]) -> list[Hold
 
 def relabelled(lots: Iterable[OpenLot], counted: Mapping[str, str]) -> list[OpenLot]:
     """Lots under the same names."""
+    if not counted:
+        return [*lots]
     return [lot._replace(instrument_id=counted.get(lot.instrument_id, lot.instrument_id)) for lot in lots]

@@ -4,7 +4,10 @@ Belongs here: its points for one portfolio, and the highest return under group l
 the choice of one of the points, the frontiers of many portfolios at once (population.frontier).
 """
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +21,7 @@ from assets.allocation.verify import require_feasible
 POINTS = 20
 
 
-@dataclass(frozen=True)
-class Frontier:
+class Frontier(NamedTuple):
     """The points that have a proof, by rising return, and the numbers of those that have none.
 
     `numbers` (k,) from 1; `expected_return` and `volatility` (k,) a year; `weights` (n, k).
@@ -37,13 +39,6 @@ class Frontier:
         if not self.missed:
             return None
         return f"frontier: no proven optimum for points {', '.join(map(str, self.missed))}"
-
-    def sharpe_ratios(self, risk_free_rate: float) -> FloatArray:
-        """(k,), NaN where the volatility is 0."""
-        found = np.full(len(self.volatility), np.nan)
-        excess = self.expected_return - risk_free_rate
-        np.divide(excess, self.volatility, out=found, where=self.volatility > 0)
-        return found
 
 
 def efficient_frontier(estimates: Estimates, constraints: Constraints, points: int = POINTS) -> Frontier:
@@ -84,14 +79,27 @@ def frontier_of(expected: FloatArray, volatility: FloatArray, weights: FloatArra
         weights: (n, points).
         count: points that were asked for; 0: not even the first has a proof.
     """
-    numbers = np.arange(1, max(count, 1) + 1)
-    is_proven = np.isfinite(expected[: len(numbers)]) & (count > 0)
-    if is_proven.all():
+    numbers = _numbers(max(count, 1))
+    # a sum is finite only where all of its parts are
+    if count > 0 and math.isfinite(np.add.reduce(expected[:count])):
         return Frontier(numbers, expected[:count], volatility[:count], weights[:, :count])
+    is_proven = np.isfinite(expected[: len(numbers)]) & (count > 0)
     kept = np.flatnonzero(is_proven)
     return Frontier(
         numbers[kept], expected[kept], volatility[kept], weights[:, kept], tuple(numbers[~is_proven].tolist())
     )
+
+
+@lru_cache
+def _numbers(count: int) -> NDArray[np.int64]:
+    return np.arange(1, count + 1)
+
+
+def sharpe_ratios(expected: FloatArray, volatility: FloatArray, risk_free_rates: FloatArray | float) -> FloatArray:
+    """(k,) of points, NaN where the volatility is 0."""
+    found = np.full(len(volatility), np.nan)
+    np.divide(expected - risk_free_rates, volatility, out=found, where=volatility > 0)
+    return found
 
 
 def group_limits(constraints: Constraints) -> GroupLimits | None:

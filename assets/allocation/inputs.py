@@ -226,9 +226,7 @@ class Panel:
     def version(self, universe: Universe, members: Iterable[int], settings: Sequence[object]) -> str:
         """What estimates of a universe are made from, in 16 hex digits: settings, days, returns, what was left out."""
         digest = hashlib.sha256(repr((tuple(settings), universe.labels, universe.exclusions)).encode())
-        digest.update(self._common)
-        for member in members:
-            digest.update(self._digests[member])
+        digest.update(b"".join([self._common, *(self._digests[member] for member in members)]))
         return digest.hexdigest()[:16]
 
 

@@ -10,6 +10,7 @@ in the same way; weights that fail are never handed on. Limits that no weights k
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,8 +36,7 @@ from assets.allocation.verify import KKT_TOLERANCE, kkt_residual, problems, requ
 NORMAL_QUANTILE = 1.959963984540054
 
 
-@dataclass(frozen=True)
-class Figures:
+class Figures(NamedTuple):
     """Expected return and volatility a year, Sharpe ratio, and its 95 % interval; None where undefined."""
 
     expected_return: float
@@ -46,8 +46,7 @@ class Figures:
     sharpe_high: float | None
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of an optimisation.
 
     `status` is optimal (the objective, proven), fallback (weights proven, of a lesser objective, `reason` says why) or

@@ -7,12 +7,15 @@ work (store), numerics.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from assets.allocation.answers import Answer, Job
 from assets.allocation.estimates import Exclusion
+from assets.allocation.frontier import sharpe_ratios
 from assets.allocation.optimiser import Figures
 from assets.allocation.verify import binding
 
@@ -142,26 +145,36 @@ def weight_frame(answered: Answered, run_id: str) -> "polars.DataFrame":
     import polars
 
     found = [
-        (job, answer.outcome.weights, answer.outcome.constraints)
+        (job, answer.outcome.weights, answer.outcome.constraints, answer.weight_interval)
         for job, answer in answered
         if answer.outcome.weights is not None and answer.outcome.constraints is not None
     ]
-    labels = [label for _, _, limits in found for label in limits.labels]
-    intervals = _joined([
-        np.full((len(answer.outcome.weights), 2), np.nan) if answer.weight_interval is None else answer.weight_interval
-        for _, answer in answered
-        if answer.outcome.weights is not None and answer.outcome.constraints is not None
-    ]).reshape(-1, 2)  # fmt: skip
-    previous = [(job.previous or {}).get(label) for job, _, limits in found for label in limits.labels]
+    sizes = [len(weights) for _, weights, _, _ in found]
+    labels = [label for _, _, limits, _ in found for label in limits.labels]
+    previous = [
+        weight
+        for job, _, limits, _ in found
+        for weight in (
+            map(job.previous.get, limits.labels) if job.previous is not None else repeat(None, len(limits.labels))
+        )
+    ]
+    weights = _joined([own for _, own, _, _ in found])
+    lower = _joined([limits.lower for _, _, limits, _ in found])
+    upper = _joined([limits.upper for _, _, limits, _ in found])
+    intervals = np.full((len(weights), 2), np.nan)
+    ends = np.cumsum(sizes)
+    for end, size, (*_, interval) in zip(ends, sizes, found, strict=True):
+        if interval is not None:
+            intervals[end - size : end] = interval
     return polars.DataFrame(
         {
-            **_keys([job for job, _, _ in found], [len(weights) for _, weights, _ in found], run_id),
+            **_keys([job for job, *_ in found], sizes, run_id),
             "instrument_id": polars.Series(labels, dtype=polars.String),
-            "weight": _joined([weights for _, weights, _ in found]),
+            "weight": weights,
             "previous_weight": polars.Series(previous, dtype=polars.Float64),
-            "lower": _joined([limits.lower for _, _, limits in found]),
-            "upper": _joined([limits.upper for _, _, limits in found]),
-            "is_binding": _joined([binding(weights, limits) for _, weights, limits in found]).astype(bool),
+            "lower": lower,
+            "upper": upper,
+            "is_binding": binding(weights, lower, upper),
             "weight_low": polars.Series(intervals[:, 0], dtype=polars.Float64, nan_to_null=True),
             "weight_high": polars.Series(intervals[:, 1], dtype=polars.Float64, nan_to_null=True),
         }
@@ -173,13 +186,16 @@ def frontier_frame(answered: Answered, run_id: str) -> "polars.DataFrame":
     import polars
 
     found = [(job, answer.frontier) for job, answer in answered if answer.frontier is not None]
-    ratios = _joined([frontier.sharpe_ratios(job.risk_free_rate) for job, frontier in found])
+    sizes = [len(frontier.numbers) for _, frontier in found]
+    expected = _joined([frontier.expected_return for _, frontier in found])
+    volatility = _joined([frontier.volatility for _, frontier in found])
+    ratios = sharpe_ratios(expected, volatility, np.repeat([job.risk_free_rate for job, _ in found], sizes))
     return polars.DataFrame(
         {
-            **_keys([job for job, _ in found], [len(frontier.numbers) for _, frontier in found], run_id),
+            **_keys([job for job, _ in found], sizes, run_id),
             "point": _joined([frontier.numbers for _, frontier in found]).astype(np.int64),
-            "expected_return": _joined([frontier.expected_return for _, frontier in found]),
-            "volatility": _joined([frontier.volatility for _, frontier in found]),
+            "expected_return": expected,
+            "volatility": volatility,
             "sharpe_ratio": polars.Series(ratios, dtype=polars.Float64, nan_to_null=True),
         }
     )
@@ -207,6 +223,7 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
+@lru_cache
 def _date(day: np.datetime64) -> date:
     found: date = day.astype("datetime64[D]").astype(object)
     return found

@@ -105,6 +105,7 @@ class _Chunk:
 
 
 @collecting_what_is_new()
+@collecting_by_hand()
 def run_optimisation(
     connection: Connection,
     as_of_date: date,
@@ -126,14 +127,12 @@ def run_optimisation(
         shards: where the portfolios are worked on; the answers are the same.
     """
     summary = OptimisationSummary()
-    with collecting_by_hand():
-        tasks = read_tasks(connection, as_of_date)
+    tasks = read_tasks(connection, as_of_date)
     sample = sample_of((task.portfolio_id, task.policy) for task in tasks if task.policy is not None)
     connection.execute("truncate " + ", ".join(f"intermediate.{table}" for table in TABLES))
     known: set[str] = set()
     for done, shared, chosen in _chunks(tasks, as_of_date):
-        with collecting_by_hand():
-            chunk = _read(connection, chosen, shared)
+        chunk = _read(connection, chosen, shared)
         started = time.perf_counter()
         answered = _answered(chunk, shared, sample, shards)
         # of all that were solved together, so one of them took its part
@@ -144,15 +143,14 @@ def run_optimisation(
             "optimization_checks": check_rows(answered),
             "rebalancing_suggestions": _suggestions(chunk, shared, answered),
         }
-        with collecting_by_hand():
-            for table, rows in written.items():
-                summary.rows[table] += copy_rows(connection, f"intermediate.{table}", TABLES[table], rows)
-            # the two with many rows a portfolio
-            for table, frame in (
-                ("target_weights", weight_frame(answered, run_id)),
-                ("efficient_frontier", frontier_frame(answered, run_id)),
-            ):
-                summary.rows[table] += copy_frame(connection, f"intermediate.{table}", frame)
+        for table, rows in written.items():
+            summary.rows[table] += copy_rows(connection, f"intermediate.{table}", TABLES[table], rows)
+        # the two with many rows a portfolio
+        for table, frame in (
+            ("target_weights", weight_frame(answered, run_id)),
+            ("efficient_frontier", frontier_frame(answered, run_id)),
+        ):
+            summary.rows[table] += copy_frame(connection, f"intermediate.{table}", frame)
         _summarise(answered, summary)
         if progress is not None:
             progress(f"{done} of {len(tasks)} portfolios optimised or rebalanced")
@@ -215,9 +213,14 @@ def _counted(
     universes = {name for task in tasks if task.policy is not None for name in task.policy.universe}
     names = {name for found in held.values() for name in found} | {name for task in tasks for name in task.targets}
     economic = read_economic(connection, names | universes)
-    found = {}
+    found: dict[str, dict[str, str]] = {}
     for task in tasks:
         own = held[task.portfolio_id]
+        universe = () if task.policy is None else task.policy.universe
+        if economic.keys().isdisjoint([*own, *task.targets, *universe]):
+            # most portfolios: every name is the asset itself
+            found[task.portfolio_id] = {}
+            continue
         named: set[str] = set(task.targets)
         if task.policy is not None:
             is_held = task.policy.is_held_universe

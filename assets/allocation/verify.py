@@ -71,10 +71,10 @@ def count_holdings(weights: FloatArray, holding: float = HOLDING_TOLERANCE) -> i
     return int((weights >= holding - BOUND_TOLERANCE).sum())
 
 
-def binding(weights: FloatArray, constraints: Constraints) -> Any:
+def binding(weights: FloatArray, lower: FloatArray, upper: FloatArray) -> Any:
     """(n,) bool: the weight sits at its lower or upper bound (within 1e-5)."""
-    at_lower = weights - constraints.lower <= ACTIVE_TOLERANCE
-    at_upper = constraints.upper - weights <= ACTIVE_TOLERANCE
+    at_lower = weights - lower <= ACTIVE_TOLERANCE
+    at_upper = upper - weights <= ACTIVE_TOLERANCE
     return at_lower | at_upper
 
 

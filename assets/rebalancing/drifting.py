@@ -5,8 +5,8 @@ trade pays (suggesting), SQL.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from assets.rebalancing.model import CASH_PREFIX, Holding, Quote, Suggestion
 from assets.rebalancing.sizing import Drift
@@ -17,8 +17,7 @@ _NOTHING = Decimal(0)
 _NO_PRICE = "Not traded: there is no price to trade at."
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """A portfolio beside its targets.
 
     Attributes:
@@ -82,18 +81,18 @@ def position(
         holding, target = held.get(name), wanted.get(name, _NOTHING)
         current = _NOTHING if holding is None else values[name] / total
         if name in kept:
-            untradable.append(hold(name, float(current), None, f"Kept as it is: {kept[name]}."))
+            untradable.append(hold(name, current, None, f"Kept as it is: {kept[name]}."))
             continue
         off[name] = current - target
         if holding is not None and (holding.value_base is None or holding.quantity < _NOTHING):
             reason = _obstacle(holding, quotes.get(name)) or _NO_PRICE
-            weight = None if holding.value_base is None else float(current)
-            untradable.append(hold(name, weight, float(target), reason))
+            weight = None if holding.value_base is None else current
+            untradable.append(hold(name, weight, target, reason))
         elif abs(off[name]) > limit:
             quote = quotes.get(name)
             reason = _obstacle(holding, quote)
             if quote is None or quote.price_base is None or reason:
-                untradable.append(hold(name, float(current), float(target), reason))
+                untradable.append(hold(name, current, target, reason))
                 continue
             quantity = _NOTHING if holding is None else holding.quantity
             gap_base = (target - current) * total
@@ -103,7 +102,7 @@ def position(
     return Position(band, total, cash, cash - reserved if needs_funding else None, off, drifts, untradable)
 
 
-def hold(instrument_id: str, current_weight: float | None, target_weight: float | None, reason: str) -> Suggestion:
+def hold(instrument_id: str, current_weight: Decimal | None, target_weight: Decimal | None, reason: str) -> Suggestion:
     """The row of what is not traded."""
     return Suggestion(instrument_id, "hold", None, None, current_weight, target_weight, None, reason)
 

@@ -70,8 +70,8 @@ class Suggestion(NamedTuple):
     action: str
     quantity: Decimal | None
     value_usd: Decimal | None
-    current_weight: float | None
-    target_weight: float | None
+    current_weight: Decimal | None
+    target_weight: Decimal | None
     estimated_cost_usd: Decimal | None
     reason: str
     spread_cost_usd: Decimal | None = None

@@ -4,9 +4,9 @@ Belongs here: whose covariance is asked for, how lots answer for sales. Must not
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from assets.rebalancing.covariances import SharedCovariances
 from assets.rebalancing.drifting import Position, position
@@ -17,10 +17,10 @@ from assets.rebalancing.taxes import SaleEffect, sale_effect
 
 # Portfolios whose covariances are made at once, and stay in memory until their trades are weighed.
 _TOGETHER = 500
+_NO_RULES = OwnerRules()
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """A portfolio to rebalance; what is not explained is as in `position`."""
 
     portfolio_id: str
@@ -82,10 +82,13 @@ def _names(case: Case) -> set[str]:
 
 
 def _market(portfolio_id: str, inputs: TradingInputs, covariance: Covariance | None, as_of_date: date) -> Market:
-    rules = inputs.rules.get(portfolio_id, OwnerRules())
-    lots = inputs.lots.get(portfolio_id, [])
+    rules = inputs.rules.get(portfolio_id, _NO_RULES)
+    lots = inputs.lots.get(portfolio_id)
+    terms = inputs.fractional_terms if rules.has_fractions else inputs.terms
+    if not lots:
+        return Market(terms, covariance=lambda: covariance)
 
     def sell(instrument_id: str, quantity: Decimal, price: Decimal) -> SaleEffect:
         return sale_effect(lots, instrument_id, quantity, price, rules.tax, as_of_date)
 
-    return Market(inputs.fractional_terms if rules.has_fractions else inputs.terms, sell, lambda: covariance)
+    return Market(terms, sell, lambda: covariance)

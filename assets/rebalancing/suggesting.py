@@ -8,10 +8,11 @@ aside. Where cost or gain is unknown the trade stands.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,8 +38,7 @@ _NO_TERMS, _NO_EFFECT = Terms(), SaleEffect()
 _BY_INSTRUMENT = attrgetter("instrument_id")
 
 
-@dataclass(frozen=True)
-class Market:
+class Market(NamedTuple):
     """What is known of trading beside prices.
 
     Attributes:
@@ -48,7 +48,7 @@ class Market:
             giving None: trades are not weighed against their cost.
     """
 
-    terms: Mapping[str, Terms] = field(default_factory=lambda: NO_TERMS)
+    terms: Mapping[str, Terms] = NO_TERMS
     sell: Sell | None = None
     covariance: Callable[[], Covariance | None] | None = None
 
@@ -120,7 +120,7 @@ def settled(found: Position, quotes: Mapping[str, Quote], market: Market, base_c
 
 
 def _held(drift: Drift, reason: str) -> Suggestion:
-    return hold(drift.instrument_id, float(drift.current), float(drift.target), reason)
+    return hold(drift.instrument_id, drift.current, drift.target, reason)
 
 
 def _judged(trade: Trade, market: Market) -> _Judged:
@@ -183,8 +183,8 @@ def _row(one: _Judged, quote: Quote, band: float, cash_after: Decimal | None, ma
         "sell" if drift.is_sale else "buy",
         trade.quantity,
         value_usd,
-        float(drift.current),
-        float(drift.target),
+        drift.current,
+        drift.target,
         # without an impact the spread is all of it
         spread_cost if cost.impact is None else _times(value_usd, cost.total),
         reason,

@@ -4,7 +4,7 @@ import gc
 import weakref
 from contextlib import suppress
 
-from assets.collecting import collecting_by_hand, collecting_what_is_new
+from assets.collecting import collecting_by_hand, collecting_by_itself, collecting_what_is_new
 
 
 class Circle:
@@ -35,3 +35,14 @@ def test_it_is_put_back_after_an_error_and_stays_off_where_it_was_off() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_a_part_of_what_is_collected_by_hand_is_left_to_the_collector() -> None:
+    with collecting_by_hand():
+        with suppress(ZeroDivisionError), collecting_by_itself():
+            assert gc.isenabled()
+            assert 1 / 0
+        assert not gc.isenabled()
+    with collecting_by_itself():
+        pass
+    assert gc.isenabled()

@@ -60,7 +60,7 @@ def sharpe_deviations(
     tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
     for begin in range(0, count, _SLICE):
         end = min(begin + _SLICE, count)
-        starts = np.empty((end - begin, RESAMPLES, blocks), dtype=np.int64)
+        starts = np.empty((end - begin, RESAMPLES, blocks), dtype=np.uint16)
         for own_starts, seed in zip(starts, seeds[begin:end], strict=True):
             own_starts[:] = _starts(seed, days, blocks)
         own = slice(offsets[begin], offsets[end])

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Days = NDArray[np.uint16]
 
 # below it, a deviation is rounding
 ZERO_DEVIATION = 1e-12
@@ -25,7 +26,7 @@ def fill_ratios(
     offsets: Integers,
     members: Integers,
     weights: Floats,
-    starts: Integers,
+    starts: Days,
     length: int,
     risk_free: Floats,
     periods: float,
@@ -45,8 +46,12 @@ def fill_ratios(
         ratios: out; NaN where the returns do not vary.
     """
     days = returns.shape[1]
+    blocks = starts.shape[2]
+    rest = days - (blocks - 1) * length
     own = np.empty(days)
     sums, squares = np.empty(2 * days + 1), np.empty(2 * days + 1)
+    # of the block that begins on each day: its sum and its sum of squares, side by side
+    whole, cut = np.empty((days, 2)), np.empty((days, 2))
     for portfolio in range(len(offsets) - 1):
         for day in range(days):
             own[day] = -risk_free[portfolio]
@@ -59,13 +64,20 @@ def fill_ratios(
             sums[day + 1] = sums[day] + value
             squares[day + 1] = squares[day] + value * value
         ratios[portfolio, 0] = ratio_of(float(sums[days]), float(squares[days]), days, periods)
+        for first in range(days):
+            whole[first, 0] = sums[first + length] - sums[first]
+            whole[first, 1] = squares[first + length] - squares[first]
+            cut[first, 0] = sums[first + rest] - sums[first]
+            cut[first, 1] = squares[first + rest] - squares[first]
         for sample in range(starts.shape[1]):
             total, square = 0.0, 0.0
-            for block in range(starts.shape[2]):
+            for block in range(blocks - 1):
                 first = starts[portfolio, sample, block]
-                last = first + min(length, days - block * length)
-                total += sums[last] - sums[first]
-                square += squares[last] - squares[first]
+                total += whole[first, 0]
+                square += whole[first, 1]
+            first = starts[portfolio, sample, blocks - 1]
+            total += cut[first, 0]
+            square += cut[first, 1]
             ratios[portfolio, 1 + sample] = ratio_of(total, square, days, periods)
 
 

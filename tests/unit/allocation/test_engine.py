@@ -1,6 +1,6 @@
 """Answers of many portfolios: alone or together, compiled or by PyPortfolioOpt, the same; and what is refused."""
 
-from dataclasses import astuple, replace
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -104,7 +104,7 @@ def test_compiled_answers_are_as_good_as_pyportfolioopt_s(series: dict[str, Pric
         np.testing.assert_allclose(ours.outcome.weights, theirs.weights, atol=2e-4)
         again = figures(ours.outcome.weights, estimates, one.risk_free_rate)
         assert ours.outcome.figures is not None
-        assert astuple(ours.outcome.figures)[:3] == pytest.approx(astuple(again)[:3], rel=1e-9)
+        assert ours.outcome.figures[:3] == pytest.approx(again[:3], rel=1e-9)
         low, ratio, high = ours.outcome.figures.sharpe_low, again.sharpe_ratio, ours.outcome.figures.sharpe_high
         assert low is not None
         assert ratio is not None

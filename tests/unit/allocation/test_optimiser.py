@@ -268,7 +268,7 @@ def test_problems_names_each() -> None:
     assert problems(np.array([0.9, 0.1]), limits) == ["a is 1.00e-01 above its upper bound"]
     assert len(problems(np.array([1.0, 0.0]), limits)) == 3
     assert problems(np.array([1.0]), limits) == ["(1,) weights for 2 instruments"]
-    np.testing.assert_array_equal(binding(np.array([0.8, 0.2]), limits), [True, False])
+    np.testing.assert_array_equal(binding(np.array([0.8, 0.2]), limits.lower, limits.upper), [True, False])
 
 
 def test_importing_the_store_loads_no_solver() -> None:

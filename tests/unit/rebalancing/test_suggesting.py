@@ -37,9 +37,9 @@ def test_sell_what_is_above_and_buy_what_is_below() -> None:
     sell, buy = rows["crypto:BTC"], rows["equity:Y"]
     assert (sell.action, sell.quantity, sell.value_usd) == ("sell", Decimal("0.01"), Decimal("300"))
     assert (buy.action, buy.quantity, buy.value_usd) == ("buy", Decimal("6"), Decimal("300"))
-    assert sell.current_weight == 0.6
-    assert sell.target_weight == 0.3
-    assert (buy.current_weight, buy.target_weight) == (0, 0.3)
+    assert sell.current_weight == Decimal("0.6")
+    assert sell.target_weight == Decimal("0.3")
+    assert (buy.current_weight, buy.target_weight) == (0, Decimal("0.3"))
     assert (sell.estimated_cost_usd, sell.expected_gain_usd) == (None, None)  # nothing is known of its market
     assert sell.cost_method == "spread unknown; impact unknown: no volume"
     assert sell.reason == (
