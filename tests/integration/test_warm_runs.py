@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing import forkserver
 
 import dagster as dg
 import pytest
@@ -44,6 +45,8 @@ def endless() -> None:
 
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterInstance]:
+    # another test of this process may have a server of its own running, which has imported nothing
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
     launcher = {"module": "orchestration.warm_runs", "class": "WarmRunLauncher"}
     folder = str(tmp_path_factory.mktemp("dagster"))
     with DagsterInstance.local_temp(folder, overrides={"run_launcher": launcher}) as opened:
