@@ -148,11 +148,6 @@ def _with_sharpe_intervals(shared: Estimated, answers: Mapping[str, Answer]) -> 
         np.concatenate([weights for *_, weights in found]),
         np.array([job.risk_free_rate for job in jobs]),
         shared.panel.aligned.frequency,
-        [
-            f"{one.inputs.version}:{job.portfolio_id}"
-            for job, (_, one, *_) in zip(jobs, found, strict=True)
-            if one.inputs
-        ],
     )
     changed = {}
     for job, (_, one, figures, _), (below, above) in zip(jobs, found, deviations.tolist(), strict=True):
@@ -181,7 +176,6 @@ def _with_weight_intervals(
             shared.panel.part(universe, shared.own(place)),
             make_constraints(job.policy, universe.labels, attributes),
             job.risk_free_rate,
-            f"{one.inputs.version}:{job.portfolio_id}",
         )
         changed[job.portfolio_id] = one._replace(weight_interval=interval)
     return changed

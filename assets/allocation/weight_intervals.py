@@ -19,7 +19,7 @@ _TOGETHER = 2_000
 
 
 def weight_interval(
-    policy: AllocationPolicy, aligned: AlignedReturns, constraints: Constraints, risk_free_rate: float, seed: str
+    policy: AllocationPolicy, aligned: AlignedReturns, constraints: Constraints, risk_free_rate: float
 ) -> FloatArray | None:
     """The 2.5 % and 97.5 % quantiles of the weights that resampled days give, (n, 2).
 
@@ -31,7 +31,6 @@ def weight_interval(
         aligned: the portfolio's own returns (t, n).
         constraints: in the same label order.
         risk_free_rate: a year, fraction.
-        seed: the same text draws the same days.
 
     Returns:
         None below 60 days, or where fewer than half of the resamples have an optimum.
@@ -39,7 +38,7 @@ def weight_interval(
     if len(aligned.returns) < MIN_DAYS:
         return None
     means, matrices = [], []
-    for days in resampled_days(seed, len(aligned.returns)):
+    for days in resampled_days(len(aligned.returns)):
         try:
             drawn = replace(aligned, returns=aligned.returns[days])
             found = estimate(drawn, policy.expected_returns, policy.covariance, risk_free_rate)

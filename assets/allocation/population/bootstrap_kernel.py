@@ -39,14 +39,14 @@ def fill_ratios(
         offsets: (portfolios + 1,) members of portfolio j are members[offsets[j]:offsets[j + 1]].
         members: positions.
         weights: as members, restored every day.
-        starts: (portfolios, resamples, blocks) first days of blocks; the last is cut so that t days are taken.
+        starts: (resamples, blocks) first days of blocks; the last is cut so that t days are taken.
         length: days of a block.
         risk_free: (portfolios,) a day.
         periods: days a year.
         ratios: out; NaN where the returns do not vary.
     """
     days = returns.shape[1]
-    blocks = starts.shape[2]
+    blocks = starts.shape[1]
     rest = days - (blocks - 1) * length
     own = np.empty(days)
     sums, squares = np.empty(2 * days + 1), np.empty(2 * days + 1)
@@ -69,13 +69,13 @@ def fill_ratios(
             whole[first, 1] = squares[first + length] - squares[first]
             cut[first, 0] = sums[first + rest] - sums[first]
             cut[first, 1] = squares[first + rest] - squares[first]
-        for sample in range(starts.shape[1]):
+        for sample in range(starts.shape[0]):
             total, square = 0.0, 0.0
             for block in range(blocks - 1):
-                first = starts[portfolio, sample, block]
+                first = starts[sample, block]
                 total += whole[first, 0]
                 square += whole[first, 1]
-            first = starts[portfolio, sample, blocks - 1]
+            first = starts[sample, blocks - 1]
             total += cut[first, 0]
             square += cut[first, 1]
             ratios[portfolio, 1 + sample] = ratio_of(total, square, days, periods)
