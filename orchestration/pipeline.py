@@ -62,7 +62,10 @@ def run_pipeline(
     """
     pass_on(settings)
     os.environ[PROGRESS_VARIABLE] = "1" if is_watched else "0"
+    from assets.warehouse import dbt
     from orchestration.definitions import build_definitions
+
+    dbt.prepare()  # after an update the models parsed before are other ones
 
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     # of a run without anything new it would say that each skipped check has no result
