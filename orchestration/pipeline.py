@@ -66,7 +66,6 @@ def run_pipeline(
     from orchestration.definitions import build_definitions
 
     dbt.prepare()  # after an update the models parsed before are other ones
-
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     # of a run without anything new it would say that each skipped check has no result
     logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)

@@ -43,32 +43,18 @@ def rebalance(
     Where too few histories are usable, trades are not weighed against their cost. Sales are taxed as of the histories'
     last day.
     """
-    for begin in range(0, len(cases), _TOGETHER):
-        yield from _rebalance(cases[begin : begin + _TOGETHER], quotes, inputs, covariances, base_currency)
-
-
-def _rebalance(
-    cases: Sequence[Case],
-    quotes: Mapping[str, Quote],
-    inputs: TradingInputs,
-    covariances: SharedCovariances,
-    base_currency: str,
-) -> Iterator[tuple[str, Suggestion]]:
-    found = [(case, one) for case in cases if (one := _position(case, quotes)) is not None]
-    # most portfolios are inside their bands
-    drifting = [case for case, one in found if one.drifts]
-    known = dict(
-        zip(
-            [case.portfolio_id for case in drifting],
-            covariances.of_each([_names(case) for case in drifting]),
-            strict=True,
-        )
-    )
     as_of_date = covariances.histories.as_of_date
-    for case, one in found:
-        market = _market(case.portfolio_id, inputs, known.get(case.portfolio_id), as_of_date)
-        for row in settled(one, quotes, market, base_currency):
-            yield case.portfolio_id, row
+    for begin in range(0, len(cases), _TOGETHER):
+        together = cases[begin : begin + _TOGETHER]
+        found = [(case, one) for case in together if (one := _position(case, quotes)) is not None]
+        # most portfolios are inside their bands
+        drifting = [case for case, one in found if one.drifts]
+        each = covariances.of_each([_names(case) for case in drifting])
+        known = dict(zip([case.portfolio_id for case in drifting], each, strict=True))
+        for case, one in found:
+            market = _market(case.portfolio_id, inputs, known.get(case.portfolio_id), as_of_date)
+            for row in settled(one, quotes, market, base_currency):
+                yield case.portfolio_id, row
 
 
 def _position(case: Case, quotes: Mapping[str, Quote]) -> Position | None:

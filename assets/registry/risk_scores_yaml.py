@@ -26,14 +26,8 @@ def read_risk_scores(data: bytes, groups: Groups) -> tuple[tuple[RiskScore, ...]
         The scores that could be read; all problems, each with line and column.
     """
     reader = YamlReader(FILE)
-    root = reader.document(data)
-    if root is None:
-        return (), list(reader.problems)
-    fields = reader.mapping(root, FILE, ("version", "scores"), ("version", "scores"))
-    reader.choice(fields.get("version"), "version", ("1",))
-    nodes = reader.sequence(fields["scores"], "scores", "add a score") if "scores" in fields else []
     found: dict[tuple[str, str], RiskScore] = {}
-    for node in nodes:
+    for node in reader.entries(data, "scores", "add a score"):
         score = _score(reader, node, groups)
         if score is not None and (score.by, score.group) in found:
             reader.problem(node, "one score for each chain and protocol", "keep one of the two", score.group)

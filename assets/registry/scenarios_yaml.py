@@ -35,14 +35,8 @@ def read_scenarios(data: bytes, groups: Groups) -> tuple[tuple[Scenario, ...], l
         The scenarios that could be read; all problems, each with line and column.
     """
     reader = YamlReader(FILE)
-    root = reader.document(data)
-    if root is None:
-        return (), list(reader.problems)
-    fields = reader.mapping(root, FILE, ("version", "scenarios"), ("version", "scenarios"))
-    reader.choice(fields.get("version"), "version", ("1",))
-    nodes = reader.sequence(fields["scenarios"], "scenarios") if "scenarios" in fields else []
     found: dict[str, Scenario] = {}
-    for node in nodes:
+    for node in reader.entries(data, "scenarios"):
         scenario = _scenario(reader, node, groups)
         if scenario is not None and scenario.id in found:
             reader.problem(node, "each scenario id once", "rename one of the two", scenario.id)

@@ -123,6 +123,15 @@ class YamlReader:
             found[key] = (key, key_node, value)
         return list(found.values())
 
+    def entries(self, data: bytes, key: str, remedy_if_empty: str | None = None) -> list[Node]:
+        """The list under `key` of a file that holds its version and nothing else beside it."""
+        root = self.document(data)
+        if root is None:
+            return []
+        fields = self.mapping(root, self.problems.file, ("version", key), ("version", key))
+        self.choice(fields.get("version"), "version", ("1",))
+        return self.sequence(fields[key], key, remedy_if_empty) if key in fields else []
+
     def sequence(self, node: Node, what: str, remedy_if_empty: str | None = None) -> list[Node]:
         """Read a list; an empty one is a problem when a remedy for it is given."""
         if not isinstance(node, yaml.SequenceNode):
