@@ -17,7 +17,7 @@ from assets.performance.holdings import CASH_CLASS, Classes, Holdings
 from assets.performance.measures import Floats, Integers
 from assets.performance.packed_days import DAY, DENSE, EVENT, RARE, PackedDays, lay_out, unpack
 from assets.performance.series import DailySeries
-from assets.warehouse.database import Connection, read_frame
+from assets.warehouse.database import Connection
 
 #: the days that the run computes; the others of a portfolio are packed
 DAILY_TABLE = "build.portfolio_daily"
@@ -62,33 +62,27 @@ _PUBLISHED = """
         on scope.portfolio_id = months.portfolio_id and months.first_date < scope.from_date
     where months.portfolio_id = any(%s)
 """
+# One row a holding, its positions or entries packed, for the same reason.
 _POSITIONS = f"""
-    select portfolio_id, instrument_id, valid_from - {_EPOCH}, valid_to - {_EPOCH}, quantity, coalesce(cost_base, 0)
+    select portfolio_id, instrument_id, string_agg(
+        int4send(valid_from - {_EPOCH}) || int4send(coalesce(valid_to, %s + 1) - {_EPOCH})
+        || float8send(quantity::float8) || float8send(coalesce(cost_base, 0)::float8), '')
     from intermediate.ledger_positions where portfolio_id = any(%s) and valid_from <= %s
+    group by portfolio_id, instrument_id
 """
-POSITIONS_SCHEMA: dict[str, type[pl.DataType]] = {
-    "portfolio_id": pl.String,
-    "instrument_id": pl.String,
-    "valid_from": pl.Int64,
-    "valid_to": pl.Int64,
-    "quantity": pl.Float64,
-    "cost": pl.Float64,
-}
+POSITION = np.dtype([("valid_from", ">i4"), ("valid_to", ">i4"), ("quantity", ">f8"), ("cost", ">f8")])
 # what an entry adds to the gain of its day, beside the change of the unrealised gain
 _ENTRIES = f"""
-    select portfolio_id, instrument_id, entry_date - {_EPOCH},
+    select portfolio_id, instrument_id, string_agg(int4send(entry_date - {_EPOCH}) || float8send((
         case when measure in ('income', 'realized_price', 'realized_currency') then amount_base else -amount_base end
+    )::float8), '')
     from intermediate.ledger_entries
     where portfolio_id = any(%s) and entry_date <= %s and measure in (
         'income', 'realized_price', 'realized_currency', 'fee', 'tax', 'carried_price', 'carried_currency'
     )
+    group by portfolio_id, instrument_id
 """
-ENTRIES_SCHEMA: dict[str, type[pl.DataType]] = {
-    "portfolio_id": pl.String,
-    "instrument_id": pl.String,
-    "day": pl.Int64,
-    "gain": pl.Float64,
-}
+ENTRY = np.dtype([("day", ">i4"), ("gain", ">f8")])
 
 # Prices as int_price_base has them, over the whole history; one row a series, its days and prices as packed numbers.
 # A currency is its own price, rates and yields are never valued.
@@ -289,10 +283,26 @@ def read_day_table(conn: Connection, query: str, first_date: date, last_date: da
 
 def read_holdings(conn: Connection, series: DailySeries, reference: Reference, as_of_date: date) -> Holdings:
     """Positions and entries of the portfolios of a series, with the rows of their prices."""
-    parameters = [series.portfolio_ids, as_of_date]
-    positions = read_frame(conn, _POSITIONS, parameters, POSITIONS_SCHEMA)
-    entries = read_frame(conn, _ENTRIES, parameters, ENTRIES_SCHEMA)
+    ids = series.portfolio_ids
+    positions = _read_records(conn, _POSITIONS, [as_of_date, ids, as_of_date], POSITION)
+    entries = _read_records(conn, _ENTRIES, [ids, as_of_date], ENTRY)
     return holdings_from_frames(positions, entries, series, reference)
+
+
+def _read_records(conn: Connection, query: str, parameters: Sequence[object], kind: np.dtype) -> pl.DataFrame:
+    """One row a record of a query's rows of portfolio, instrument and packed records."""
+    with conn.cursor(binary=True) as cursor:
+        found = cursor.execute(query.encode(), parameters).fetchall()
+    portfolio_ids, instrument_ids, blocks = zip(*found, strict=True) if found else ((), (), ())
+    records = np.frombuffer(b"".join(blocks), kind)
+    row = np.repeat(np.arange(len(blocks)), [len(block) // kind.itemsize for block in blocks])
+    return pl.DataFrame(
+        {
+            "portfolio_id": pl.Series(portfolio_ids, dtype=pl.String).gather(row),
+            "instrument_id": pl.Series(instrument_ids, dtype=pl.String).gather(row),
+            **{name: records[name].astype(kind[name].newbyteorder("=")) for name in kind.names or ()},
+        }
+    )
 
 
 def holdings_from_frames(
@@ -321,7 +331,7 @@ def holdings_from_frames(
         prices_first_day=reference.prices.first_day,
         position_offsets=_offsets(positions["holding"], found.height),
         valid_from=_integers(positions["valid_from"]),
-        valid_to=_integers(positions["valid_to"].fill_null(reference.last_day + 1)),
+        valid_to=_integers(positions["valid_to"]),
         quantity=_floats(positions["quantity"]),
         cost=_floats(positions["cost"]),
         entry_offsets=_offsets(entries["holding"], found.height),

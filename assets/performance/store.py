@@ -40,7 +40,7 @@ from assets.performance.loading import (
 from assets.performance.measures import Floats, Integers, Measure
 from assets.performance.packed_days import pack
 from assets.performance.periods import DAILY_PERIODS, INTRADAY_PERIODS, YEAR, first_day
-from assets.performance.series import DailySeries
+from assets.performance.series import DailySeries, Range
 from assets.warehouse.database import Connection, copy_frame
 
 TABLES = ("performance", "contribution", "attribution", "comparison")
@@ -202,19 +202,18 @@ def standard_periods(series: DailySeries, as_of_date: date) -> pl.DataFrame:
     """The rows of intermediate.performance: every period type of every portfolio."""
     frames = [_intraday_frame(series.portfolio_ids, period, as_of_date) for period in INTRADAY_PERIODS]
     starts, ends = period_days(series, as_of_date)
-    for number, period in enumerate(DAILY_PERIODS):
-        frame = rows_frame(performance_rows(series, starts[:, number], ends[:, number]), period)
-        if period == YEAR:
-            frame = frame.with_columns(**_costs(series, starts[:, number], ends[:, number]))
+    history = Range(series, series.first_day, ends[:, 0])
+    for number, period_type in enumerate(DAILY_PERIODS):
+        period = history.since(starts[:, number])
+        frame = rows_frame(performance_rows(period), period_type)
+        if period_type == YEAR:
+            costs, average_value = costs_and_value(period)
+            frame = frame.with_columns(
+                costs_base=_column(costs).round(MONEY_DECIMALS),
+                average_value_base=_column(average_value).round(MONEY_DECIMALS),
+            )
         frames.append(frame)
     return pl.concat(frames, how="diagonal")
-
-
-def _costs(series: DailySeries, start: Integers, end: Integers) -> dict[str, pl.Series]:
-    """All fees of the period, those in cost and proceeds included, and the mean of its closes, in base currency."""
-    costs, average_value = costs_and_value(series, start, end)
-    columns = {"costs_base": costs, "average_value_base": average_value}
-    return {name: _column(found).round(MONEY_DECIMALS) for name, found in columns.items()}
 
 
 def contribution_frame(series: DailySeries, holdings: Holdings, rows: ContributionRows) -> pl.DataFrame:

@@ -18,7 +18,7 @@ import assets.publication
 from assets.performance import compiled
 from assets.performance.compute import day_number, performance_rows
 from assets.performance.loading import read_series
-from assets.performance.series import AMOUNTS, FLAGS, NUMBERS
+from assets.performance.series import AMOUNTS, FLAGS, NUMBERS, Range
 from assets.performance.store import rows_frame, run_performance
 from assets.warehouse.database import Connection, connect, copy_frame
 from assets.warehouse.migrate import migrate
@@ -135,7 +135,7 @@ def test_equals_the_python_measures_on_every_column(database: Connection) -> Non
             start[:] = FIRST.toordinal()
         end = np.array([day + int(generator.integers(0, 800)) for day in start])
         shift = date(1970, 1, 1).toordinal()
-        rows = rows_frame(performance_rows(series, start - shift, end - shift), "range")
+        rows = rows_frame(performance_rows(Range(series, start - shift, end - shift)), "range")
         for ours, first, last in zip(rows.iter_rows(named=True), start, end, strict=True):
             found = between(database, ours["portfolio_id"], date.fromordinal(first), date.fromordinal(last))
             assert len(found) == 1
@@ -185,7 +185,7 @@ def test_several_roots_are_chosen_alike(database: Connection) -> None:
     load(database, frame)
     series = daily_series(frame)
     every = np.full(len(frames), day_number(FIRST))
-    rows = rows_frame(performance_rows(series, every, every + 2000), "range")
+    rows = rows_frame(performance_rows(Range(series, every, every + 2000)), "range")
     for ours in rows.iter_rows(named=True):
         found = between(database, ours["portfolio_id"], FIRST, FIRST + timedelta(2000))[0]
         if ours["portfolio_id"] == "p1":  # a double root: both stop within 1e-7 of it
