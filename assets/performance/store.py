@@ -6,6 +6,7 @@ Belongs here: writing, and how many portfolios are held in memory at once. Must 
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -38,7 +39,7 @@ from assets.performance.loading import (
     return_rows,
 )
 from assets.performance.measures import Floats, Integers, Measure
-from assets.performance.packed_days import pack
+from assets.performance.packed_days import PackedMonth, pack
 from assets.performance.periods import DAILY_PERIODS, INTRADAY_PERIODS, YEAR, first_day
 from assets.performance.series import DailySeries, Range
 from assets.warehouse.database import Connection, copy_frame
@@ -76,8 +77,8 @@ class PerformanceSummary:
         portfolios: how many have at least one day.
         days: rows of the daily table read.
         rows: rows written, by table.
-        seconds: of it for the periods of portfolios, from the daily rows read to the rows written; the rest is for
-            contribution, attribution and comparison.
+        seconds: for the periods of portfolios: reading their days, measuring, writing; the rest is for contribution,
+            attribution and comparison.
     """
 
     portfolios: int = 0
@@ -94,11 +95,15 @@ class PerformanceSummary:
 
 
 def run_performance(
-    conn: Connection, as_of_date: date, clock: Callable[[], float] = time.perf_counter
+    source: Connection, conn: Connection, as_of_date: date, clock: Callable[[], float] = time.perf_counter
 ) -> PerformanceSummary:
     """Replace `TABLES` of schema intermediate for every portfolio of the run's scope.
 
+    What is measured is written while the next portfolios are read and measured: the server works on one core, this
+    process on the other.
+
     Args:
+        source: what is committed is read through it; another connection than `conn`.
         conn: in a transaction of the caller's.
         as_of_date: last day of every period.
         clock: seconds, for `PerformanceSummary.seconds`.
@@ -108,39 +113,65 @@ def run_performance(
     """
     summary = PerformanceSummary()
     conn.execute("truncate intermediate.computed_months, " + ", ".join(f"intermediate.{table}" for table in TABLES))
-    reference = read_reference(conn, as_of_date)
+    reference = read_reference(source, as_of_date)
     groups = together(reference.user)
-    began = clock()
-    for portfolio_ids in chunks(days_of(conn, as_of_date), groups):
-        series = read_series(conn, portfolio_ids, as_of_date)
-        _write_months(conn, series)
-        _write(conn, summary, PERFORMANCE, standard_periods(series, as_of_date))
-        summary.seconds += clock() - began
-        holdings = read_holdings(conn, series, reference, as_of_date)
-        starts, ends = period_days(series, as_of_date)
-        gave, class_days = contributions(series, holdings, starts, ends)
-        benchmark = benchmark_days(series, reference)
-        explained = attributions(series, holdings.classes, class_days, benchmark, starts, ends)
-        others = _others(series, holdings, reference, groups, benchmark)
-        compared = comparisons(series, others, [day_number(first_day(period, as_of_date)) for period in PERIODS])
-        _write(conn, summary, CONTRIBUTION, contribution_frame(series, holdings, gave))
-        _write(conn, summary, ATTRIBUTION, attribution_frame(series, holdings, explained))
-        _write(conn, summary, COMPARISON, comparison_frame(series, others, compared))
-        summary.portfolios += len(portfolio_ids)
-        summary.days += int(series.offsets[-1])
-        began = clock()
+    with ThreadPoolExecutor(1) as thread:
+        writing: Future[float] | None = None
+        for portfolio_ids in chunks(days_of(source, as_of_date), groups):
+            begun = clock()
+            series = read_series(source, portfolio_ids, as_of_date)
+            months = [*pack(series, read_from_days(source, portfolio_ids))]
+            frames = {PERFORMANCE: standard_periods(series, as_of_date)}
+            summary.seconds += clock() - begun
+            frames |= _parts_and_comparisons(source, series, reference, groups, as_of_date)
+            if writing is not None:
+                summary.seconds += writing.result()
+            writing = thread.submit(_write, conn, months, frames, clock)
+            summary.portfolios += len(portfolio_ids)
+            summary.days += int(series.offsets[-1])
+            for table, frame in frames.items():
+                summary.rows[table] += frame.height
+        if writing is not None:
+            summary.seconds += writing.result()
     for table in TABLES:
-        conn.execute(f"analyze intermediate.{table}")
+        # by the others nobody joins
+        conn.execute(f"analyze intermediate.{table} (portfolio_id, period_type)")
     return summary
 
 
-def _write(conn: Connection, summary: PerformanceSummary, table: str, frame: pl.DataFrame) -> None:
-    summary.rows[table] += copy_frame(conn, f"intermediate.{table}", frame)
+def _parts_and_comparisons(
+    source: Connection, series: DailySeries, reference: Reference, groups: Mapping[str, str], as_of_date: date
+) -> dict[str, pl.DataFrame]:
+    """What the return is made of, and what it is compared with."""
+    holdings = read_holdings(source, series, reference, as_of_date)
+    starts, ends = period_days(series, as_of_date)
+    gave, class_days = contributions(series, holdings, starts, ends)
+    benchmark = benchmark_days(series, reference)
+    explained = attributions(series, holdings.classes, class_days, benchmark, starts, ends)
+    others = _others(series, holdings, reference, groups, benchmark)
+    compared = comparisons(series, others, [day_number(first_day(period, as_of_date)) for period in PERIODS])
+    return {
+        CONTRIBUTION: contribution_frame(series, holdings, gave),
+        ATTRIBUTION: attribution_frame(series, holdings, explained),
+        COMPARISON: comparison_frame(series, others, compared),
+    }
 
 
-def _write_months(conn: Connection, series: DailySeries) -> None:
+def _write(
+    conn: Connection, months: Sequence[PackedMonth], frames: Mapping[str, pl.DataFrame], clock: Callable[[], float]
+) -> float:
+    """Write the rows of some portfolios; returns the seconds that their days and periods took."""
+    begun = clock()
+    _write_months(conn, months)
+    copy_frame(conn, f"intermediate.{PERFORMANCE}", frames[PERFORMANCE])
+    seconds = clock() - begun
+    for table in (CONTRIBUTION, ATTRIBUTION, COMPARISON):
+        copy_frame(conn, f"intermediate.{table}", frames[table])
+    return seconds
+
+
+def _write_months(conn: Connection, months: Sequence[PackedMonth]) -> None:
     """Hand the packed days of the months that the run computes to the publication."""
-    months = pack(series, read_from_days(conn, series.portfolio_ids))
     target = (
         "copy intermediate.computed_months (portfolio_id, month, first_date, days, events) from stdin (format binary)"
     )
@@ -157,7 +188,9 @@ def _others(
     weights = equal_weight_days(
         series, holdings, return_rows(series, holdings, reference), table.values, table.first_day
     )
-    return others_of(series, groups, reference.benchmark, reference.with_dividends, benchmark, weights)
+    return others_of(
+        series, together(reference.user), reference.benchmark, reference.with_dividends, benchmark, weights
+    )
 
 
 def days_of(conn: Connection, as_of_date: date) -> dict[str, int]:

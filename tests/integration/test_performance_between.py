@@ -327,7 +327,7 @@ def test_daily_rows_are_read_as_the_server_casts_them(
         np.testing.assert_allclose(found, wanted, rtol=3e-16, err_msg=name)
 
 
-def test_run_performance_writes_every_period(database: Connection) -> None:
+def test_run_performance_writes_every_period(database: Connection, module_database_url: str) -> None:
     database.execute(OTHER_TABLES)
     database.execute("insert into ops.run_scope select 'p000' || number, '' from generate_series(1, 3) as number")
     database.execute(
@@ -340,7 +340,8 @@ def test_run_performance_writes_every_period(database: Connection) -> None:
     )
     load(database, frame, "build")
     load(database, frame)
-    first = run_performance(database, as_of)
+    with connect(module_database_url) as source:
+        first = run_performance(source, database, as_of)
     assert (first.portfolios, first.days, first.rows["performance"]) == (3, 1010, 24)
     table = "select * from intermediate.performance order by portfolio_id, period_type"
     with database.cursor(row_factory=dict_row) as cursor:
@@ -367,6 +368,7 @@ def test_run_performance_writes_every_period(database: Connection) -> None:
     assert starts["all"] == FIRST
     young = {row["period_type"]: row["period_start"] for row in rows if row["portfolio_id"] == "p0003"}
     assert young["1y"] == FIRST + timedelta(490)
-    run_performance(database, as_of)
+    with connect(module_database_url) as source:
+        run_performance(source, database, as_of)
     with database.cursor(row_factory=dict_row) as cursor:
         assert cursor.execute(table).fetchall() == rows
