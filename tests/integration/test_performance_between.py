@@ -17,9 +17,10 @@ from psycopg.rows import dict_row
 import assets.publication
 from assets.performance import compiled
 from assets.performance.compute import day_number, performance_rows
-from assets.performance.loading import read_series
+from assets.performance.frames import rows_frame
+from assets.performance.reading_days import read_series
 from assets.performance.series import AMOUNTS, FLAGS, NUMBERS, Range
-from assets.performance.store import rows_frame, run_performance
+from assets.performance.store import run_performance
 from assets.warehouse.database import Connection, connect, copy_frame
 from assets.warehouse.migrate import migrate
 from assets.warehouse.roles import READER_ROLE

@@ -9,11 +9,8 @@ import polars as pl
 
 from assets.performance.compute import day_number
 from assets.performance.holdings import Holdings
-from assets.performance.loading import (
-    DayTable,
-    Reference,
-    holdings_from_frames,
-)
+from assets.performance.reading_holdings import holdings_from_frames
+from assets.performance.reading_reference import DayTable, Reference
 from assets.performance.series import DailySeries
 from tests.unit.performance.daily import daily_rows, daily_series
 

@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from assets.performance.compute import day_number, performance_rows
+from assets.performance.frames import standard_periods
 from assets.performance.periods import first_day
 from assets.performance.series import DailySeriesError, Range, check_days
-from assets.performance.store import standard_periods
 from tests.unit.performance.daily import daily_rows, daily_series, series_from_frame
 
 AS_OF = date(2024, 3, 31)
