@@ -105,7 +105,7 @@ def _print_plan(plan: FilePlan, from_account: str | None) -> None:
     for line, reason in plan.ignored.items():
         by_reason[_LINE_NUMBER.sub("another line", reason)].append(line)
     for reason, lines in by_reason.items():
-        print(f"  ignored {_lines(lines, unit)}: {reason}")
+        print(f"  ignored {_lines(lines, unit)}: {plan.ignored[lines[0]] if len(lines) == 1 else reason}")
     same = [known.line for known in plan.known if not known.differences]
     if same:
         print(f"  already there: {_lines(same, unit)}")

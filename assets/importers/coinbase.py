@@ -62,6 +62,7 @@ _SAME_ACCOUNT = (
     "Retail Staking Transfer", "Retail Unstaking Transfer", "Vault Withdrawal", "Cash to Savings", "Savings to Cash",
 )  # fmt: skip
 _MIGRATIONS = ("Asset Migration", "Retail Eth2 Deprecation")
+_ROUNDING, _RELATIVE_ROUNDING = Decimal("0.02"), Decimal("0.001")
 _BY_HAND = "enter what it was in transactions/*.csv by hand"
 
 
@@ -264,11 +265,20 @@ def _traded(entry: _Entry, symbols: Symbols) -> tuple[Leg, Leg]:
     elif not entry.money or not entry.subtotal:
         raise Refused("Subtotal", plain(entry.subtotal), "an amount of money was expected", _BY_HAND)
     else:
+        _require_sum(entry, is_purchase=is_purchase)
         money = Leg(entry.money, entry.subtotal, entry.fee)
     asset = Leg(entry.asset, entry.quantity)
     if asset.instrument == money.instrument:
         raise Refused("Notes", said, "something else was expected in return", _BY_HAND)
     return (money, asset) if is_purchase else (asset, money)
+
+
+def _require_sum(entry: _Entry, *, is_purchase: bool) -> None:
+    """A total that says something else than subtotal and fee leaves it open what was paid; each is rounded by itself."""
+    due = entry.subtotal + entry.fee if is_purchase else entry.subtotal - entry.fee
+    if entry.total and abs(entry.total - due) > max(_ROUNDING, entry.subtotal * _RELATIVE_ROUNDING):
+        reason = f"the subtotal {'and' if is_purchase else 'less'} the fee was expected, {plain(due)}"
+        raise Refused("Total", plain(entry.total), reason, _BY_HAND)
 
 
 def _quoted(match: re.Match[str], entry: _Entry, quote: str, is_purchase: bool) -> Leg:

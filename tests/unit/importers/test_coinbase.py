@@ -42,6 +42,25 @@ def test_each_layout_knows_its_own_files_only() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "subtotal", "total", "fee", "is_taken"),
+    [
+        ("Buy", "€400", "€402.01", "€2.00", True),
+        ("Buy", "€400", "€398.00", "-€2.00", False),
+        ("Buy", "€400", "€500.00", "€2.00", False),
+        ("Sell", "-€400", "-€398.00", "€2.00", True),
+        ("Sell", "-€400", "-€402.00", "€2.00", False),
+    ],
+)
+def test_a_total_that_is_not_subtotal_and_fee_is_refused(
+    kind: str, subtotal: str, total: str, fee: str, is_taken: bool
+) -> None:
+    line = f"x1,2024-01-10 09:00:00 UTC,{kind},BTC,0.01,EUR,€40000,{subtotal},{total},{fee},"
+    parsed = parse(COINBASE, f"{HEADER}\n{line}")
+    assert bool(parsed.rows) is is_taken
+    assert [reject.column for reject in parsed.rejects] == ([] if is_taken else ["Total"])
+
+
+@pytest.mark.parametrize(
     ("kind", "asset", "quantity", "notes", "column"),
     [
         ("Convert", "BTC", "-1", "", "Notes"),
