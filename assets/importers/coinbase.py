@@ -274,7 +274,7 @@ def _traded(entry: _Entry, symbols: Symbols) -> tuple[Leg, Leg]:
 
 
 def _require_sum(entry: _Entry, *, is_purchase: bool) -> None:
-    """A total that says something else than subtotal and fee leaves it open what was paid; each is rounded by itself."""
+    """A total that is not subtotal and fee leaves open what was paid; each is rounded by itself."""
     due = entry.subtotal + entry.fee if is_purchase else entry.subtotal - entry.fee
     if entry.total and abs(entry.total - due) > max(_ROUNDING, entry.subtotal * _RELATIVE_ROUNDING):
         reason = f"the subtotal {'and' if is_purchase else 'less'} the fee was expected, {plain(due)}"
