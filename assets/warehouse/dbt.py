@@ -70,12 +70,19 @@ def is_manifest_fresh() -> bool:
 def prepare() -> Path:
     """Parse the project if it changed; returns the manifest's path. Reads no database.
 
+    The manifest appears whole: another process that starts meanwhile reads it.
+
     Raises:
         DbtError: The project cannot be parsed.
     """
     if not is_manifest_fresh():
-        _parse()
-        MANIFEST.touch()
+        manifest = _parse()
+        temporary = MANIFEST.with_name(f".{MANIFEST.name}.{os.getpid()}")
+        try:
+            manifest.write(str(temporary))
+            temporary.replace(MANIFEST)
+        finally:
+            temporary.unlink(missing_ok=True)
     return MANIFEST
 
 
@@ -147,7 +154,7 @@ def _flags() -> list[str]:
     folder = str(PROJECT)
     return [
         "--project-dir", folder, "--profiles-dir", folder, "--quiet", "--log-level", "none", "--log-level-file", "none",
-        "--no-version-check", "--no-use-colors",
+        "--no-version-check", "--no-use-colors", "--no-write-json",  # dbt would write the manifest in place, each time
     ]  # fmt: skip
 
 

@@ -56,7 +56,9 @@ def manifest() -> dict[str, Any]:
 
 
 def test_every_unit_test_passes(built: str, manifest: dict[str, Any]) -> None:
+    written_at = dbt.MANIFEST.stat().st_mtime_ns
     results = dbt.unit_test(built).tests
+    assert dbt.MANIFEST.stat().st_mtime_ns == written_at, "a run that starts meanwhile would read half of it"
 
     failed = {r.name: r.message for r in results if r.status != "pass"}
     assert not failed, "\n".join(f"{name}: {message}" for name, message in failed.items())
