@@ -4,13 +4,17 @@ Belongs here: fixtures that need PostgreSQL, and the guard before anything is de
 none of them. Databases are copies of a template that holds the migrations and the role bi_reader.
 """
 
+from __future__ import annotations
+
 import os
 import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from psycopg import sql
@@ -21,6 +25,9 @@ from assets.warehouse.roles import ensure_reader_role
 from orchestration import embedded_postgres
 from orchestration.embedded_postgres import ServerInfo
 from orchestration.postmaster import is_alive
+
+if TYPE_CHECKING:
+    from orchestration.pipeline import Outcome
 
 SERVER_FOLDER_PREFIX = "holdfast-test-"
 TEMPLATE = "holdfast_template"
@@ -128,6 +135,48 @@ def database_url(postgres_server: ServerInfo, template_database: str) -> Iterato
 def module_database_url(postgres_server: ServerInfo, template_database: str) -> Iterator[str]:
     """The URL of a fresh, migrated database shared by the tests of one module."""
     with fresh_database(postgres_server, template_database) as url:
+        yield url
+
+
+@dataclass(frozen=True)
+class FirstRun:
+    """How a whole run of `two_portfolios` ended, and the database that it left, which is only copied."""
+
+    template: str
+    outcome: Outcome
+
+
+@pytest.fixture(scope="session")
+def first_run(
+    postgres_server: ServerInfo, template_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[FirstRun]:
+    """The run that comes before what most tests of whole runs look at, made once."""
+    from tests.pipeline_runs import run, two_portfolios
+
+    folder = tmp_path_factory.mktemp("first_run")
+    with fresh_database(postgres_server, template_database) as url:
+        outcome = run(two_portfolios(folder / "inputs"), url, folder / "home")
+        assert outcome.summary["status"] == "published", outcome.messages
+        name = url.rpartition("/")[2]
+        with connect(postgres_server.url, autocommit=True) as connection:
+            # dbt keeps its session until it is asked again, and what is in use cannot be copied
+            connection.execute(
+                "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = %s", [name]
+            )
+        yield FirstRun(name, outcome)
+
+
+@pytest.fixture
+def published_url(postgres_server: ServerInfo, first_run: FirstRun) -> Iterator[str]:
+    """The URL of a database for one test in which `two_portfolios` is published."""
+    with fresh_database(postgres_server, first_run.template) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_published_url(postgres_server: ServerInfo, first_run: FirstRun) -> Iterator[str]:
+    """The same, shared by the tests of one module."""
+    with fresh_database(postgres_server, first_run.template) as url:
         yield url
 
 

@@ -12,8 +12,7 @@ import psycopg
 import pytest
 
 from tests.conftest import make_home, remove_home
-from tests.integration.test_pipeline import two_portfolios
-from tests.pipeline_runs import one
+from tests.pipeline_runs import one, two_portfolios
 
 HOLDFAST = Path(sys.executable).with_name("holdfast")
 
