@@ -20,6 +20,7 @@ import pytest
 from psycopg import sql
 
 from assets.warehouse.database import connect
+from assets.warehouse.dbt import MANIFEST
 from assets.warehouse.migrate import migrate
 from assets.warehouse.roles import ensure_reader_role
 from orchestration import embedded_postgres
@@ -31,6 +32,16 @@ if TYPE_CHECKING:
 
 SERVER_FOLDER_PREFIX = "holdfast-test-"
 TEMPLATE = "holdfast_template"
+#: Files of many whole runs, the longest first.
+LONGEST = (
+    "integration/test_days.py", "integration/test_pipeline.py", "integration/test_readers.py",
+    "integration/test_wallets.py", "integration/test_command_line.py", "integration/test_as_known_at.py",
+    "golden/test_performance_cases.py", "integration/test_market.py", "integration/test_export.py",
+    "integration/test_wallet_ledger.py", "integration/test_readme.py", "integration/test_embedded_postgres.py",
+    "integration/test_archive.py", "integration/test_reconciliation.py", "integration/test_order_of_inputs.py",
+    "integration/test_accounts.py", "integration/test_price_sources.py", "dbt/test_unit_tests.py",
+    "integration/test_demo_chains.py", "unit/performance/test_compiled.py",
+)  # fmt: skip
 # tests need no durability, and several servers may share the machine
 FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "shared_buffers": "128MB"}
 
@@ -38,9 +49,22 @@ FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit"
 def pytest_configure(config: pytest.Config) -> None:
     """No test reaches a live service; each of several test processes has a dbt target of its own: what one writes there another may be reading."""
     os.environ["HOLDFAST_SOURCES"] = "none"
+    # xdist would begin with the files of the most tests; those of whole runs have few
+    config.option.loadscopereorder = False
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker:
-        os.environ["DBT_TARGET_PATH"] = str(Path(tempfile.gettempdir()) / f"holdfast-dbt-{os.getppid()}-{worker}")
+        target = Path(tempfile.gettempdir()) / f"holdfast-dbt-{os.getppid()}-{worker}"
+        os.environ["DBT_TARGET_PATH"] = str(target)
+        parsed = MANIFEST.with_name("partial_parse.msgpack")
+        if parsed.exists():  # what was parsed before is not parsed again by each process
+            target.mkdir(exist_ok=True)
+            shutil.copy2(parsed, target)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files: one that begins last keeps a process busy while the others have nothing to do."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
