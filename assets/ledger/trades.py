@@ -211,6 +211,7 @@ def swap(books: Books, outs: list[Transaction], ins: list[Transaction]) -> None:
             books.receive(t.account_id, t.instrument_id, quantity, cost, lot_rate(books, t))
         else:
             fee_ate_all(books, t, cost, -quantity)
+            fees.entered.add(t.transaction_id)
         _settle_leg(books, t, share, is_fee_borne=t.transaction_id not in fees.entered)
 
 
