@@ -10,8 +10,7 @@ import pytest
 from assets.publication.mart_specs import read_specs
 from assets.warehouse.database import connect
 from assets.warehouse.dbt import MANIFEST
-from tests.integration.test_pipeline import two_portfolios
-from tests.pipeline_runs import one, rows, run
+from tests.pipeline_runs import one, rows, run, two_portfolios
 
 #: Marts of the contract that this version publishes.
 PUBLISHED = {
@@ -27,10 +26,8 @@ PUBLISHED = {
 
 
 @pytest.fixture(scope="module")
-def url(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder: Path = tmp_path_factory.mktemp("contract")
-    assert run(two_portfolios(folder / "inputs"), module_database_url, folder / "home").exit_code == 0
-    return module_database_url
+def url(module_published_url: str) -> str:
+    return module_published_url
 
 
 def test_every_mart_is_there(url: str) -> None:

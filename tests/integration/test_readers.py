@@ -12,8 +12,7 @@ from pathlib import Path
 import psycopg
 
 from assets.warehouse.database import connect
-from tests.integration.test_pipeline import two_portfolios
-from tests.pipeline_runs import marts, one, rows, run
+from tests.pipeline_runs import marts, one, rows, run, two_portfolios
 
 #: Marts that every publication touches, asked in one snapshot.
 SNAPSHOT = """
@@ -26,14 +25,15 @@ SNAPSHOT = """
 """
 
 
-def test_a_polling_reader_sees_one_publication_at_a_time(database_url: str, tmp_path: Path) -> None:
-    run(two_portfolios(tmp_path / "inputs"), database_url, tmp_path / "home")
+def test_a_polling_reader_sees_one_publication_at_a_time_and_a_snapshot_keeps_its_own(
+    published_url: str, tmp_path: Path
+) -> None:
     seen: set[tuple[object, ...]] = set()
     errors: list[BaseException] = []
     finished = threading.Event()
 
     def poll() -> None:
-        with connect(database_url, autocommit=True) as connection:
+        with connect(published_url, autocommit=True) as connection:
             while not finished.is_set():
                 try:
                     seen.add(tuple(connection.execute(SNAPSHOT.encode()).fetchone() or ()))
@@ -44,7 +44,11 @@ def test_a_polling_reader_sees_one_publication_at_a_time(database_url: str, tmp_
     reader = threading.Thread(target=poll)
     reader.start()
     more = ["other,main,2024-01-09,BUY,etf:SPY,2,108,,USD,,,,,b3"]
-    outcome = run(two_portfolios(tmp_path / "inputs", extra=more), database_url, tmp_path / "home")
+    with connect(published_url) as connection:
+        connection.execute("set transaction isolation level repeatable read")
+        before = connection.execute(SNAPSHOT.encode()).fetchone()
+        outcome = run(two_portfolios(tmp_path / "inputs", extra=more), published_url, tmp_path / "home")
+        after = connection.execute(SNAPSHOT.encode()).fetchone()
     time.sleep(0.2)
     finished.set()
     reader.join()
@@ -52,39 +56,28 @@ def test_a_polling_reader_sees_one_publication_at_a_time(database_url: str, tmp_
     assert errors == []
     assert outcome.summary["publication_id"] == 2
     assert seen == {(1, 1, 1, 110, 110), (2, 3, 3, 330, 330)}
-
-
-def test_a_repeatable_read_snapshot_keeps_its_publication(database_url: str, tmp_path: Path) -> None:
-    run(two_portfolios(tmp_path / "inputs"), database_url, tmp_path / "home")
-    with connect(database_url) as connection:
-        connection.execute("set transaction isolation level repeatable read")
-        before = connection.execute(SNAPSHOT.encode()).fetchone()
-        more = ["other,main,2024-01-09,BUY,etf:SPY,2,108,,USD,,,,,b3"]
-        run(two_portfolios(tmp_path / "inputs", extra=more), database_url, tmp_path / "home")
-        assert connection.execute(SNAPSHOT.encode()).fetchone() == before
-    assert one(database_url, "select sum(quantity) from marts.open_lots where portfolio_id = 'other'") == 3
+    assert before == after == (1, 1, 1, 110, 110)
 
 
 def _run_until_killed(inputs: Path, url: str, home: Path, as_of: str | None) -> None:
     run(inputs, url, home, as_of)
 
 
-def test_kills_in_the_middle_leave_the_last_publication(database_url: str, tmp_path: Path) -> None:
-    run(two_portfolios(tmp_path / "inputs"), database_url, tmp_path / "home")
-    before = marts(database_url)
+def test_kills_in_the_middle_leave_the_last_publication(published_url: str, tmp_path: Path) -> None:
+    before = marts(published_url)
     more = ["other,main,2024-01-09,BUY,etf:SPY,2,108,,USD,,,,,b3"]
     inputs = two_portfolios(tmp_path / "inputs", extra=more)
 
     # a lock on what a stage writes makes it wait at a known place, and there it dies
     for table in ("intermediate.ledger_positions", "history.portfolio_daily"):
-        kill_at(table, inputs, database_url, tmp_path / "home")
-        assert marts(database_url) == before
-        assert rows(database_url, "select count(*) from ops.publications") == [(1,)]
+        kill_at(table, inputs, published_url, tmp_path / "home")
+        assert marts(published_url) == before
+        assert rows(published_url, "select count(*) from ops.publications") == [(1,)]
 
-    again = run(inputs, database_url, tmp_path / "home")
+    again = run(inputs, published_url, tmp_path / "home")
     assert again.summary["status"] == "published", again.messages
-    assert one(database_url, "select sum(quantity) from marts.open_lots where portfolio_id = 'other'") == 3
-    assert one(database_url, "select count(*) from ops.runs where status = 'running'") == 0
+    assert one(published_url, "select sum(quantity) from marts.open_lots where portfolio_id = 'other'") == 3
+    assert one(published_url, "select count(*) from ops.runs where status = 'running'") == 0
 
 
 def kill_at(table: str, inputs: Path, url: str, home: Path, as_of: str | None = "2024-01-10") -> None:
