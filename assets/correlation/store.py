@@ -25,8 +25,7 @@ from assets.correlation.model import LONG_WINDOW, WINDOWS, Levels, WindowCorrela
 from assets.correlation.pairs import correlate, undefined_codes
 from assets.correlation.regimes import is_breached, read_regime
 from assets.performance.compute import day_number
-from assets.performance.loading import read_series
-from assets.performance.store import days_of
+from assets.performance.reading_days import days_of, read_series
 from assets.warehouse.database import Connection, copy_rows
 
 Row = tuple[object, ...]

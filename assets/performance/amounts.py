@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assets.performance import reasons
-from assets.performance.measures import Booleans, Floats, Integers, Measure, measure
+from assets.performance.measures import Booleans, Floats, Integers, Measure, measure, sum_in_order
 
 # below a hundredth of the currency unit, a percentage says nothing
 TINY_BASE = 0.01
@@ -31,20 +31,24 @@ def in_usd(amounts: Floats, usd_rates: Floats) -> Floats:
     return np.where(amounts == 0.0, 0.0, amounts * usd_rates)
 
 
-def total(amounts: Floats, usd_rates: Floats) -> Money:
-    """Sum over the days of a period.
+def total(amounts: Floats, amounts_usd: Floats) -> Money:
+    """Sum over the days of a period; an unknown amount makes it unknown.
 
     Args:
-        amounts: (portfolios, days) in base currency, 0 past the end of the period.
-        usd_rates: (portfolios, days) USD for 1 unit of the base currency.
+        amounts: (days, portfolios) in base currency, 0 before the period.
+        amounts_usd: (days, portfolios) the same in USD, each at the rate of its day.
     """
-    # cumulative, not sum(): see measures.sum_in_order; here an unknown amount must stay unknown
-    return _money(np.cumsum(amounts, axis=1)[:, -1], np.cumsum(in_usd(amounts, usd_rates), axis=1)[:, -1])
+    return _money(sum_in_order(amounts), sum_in_order(amounts_usd))
 
 
 def value(amounts: Floats, usd_rates: Floats) -> Money:
     """A stock at one moment: (portfolios,) amounts and the rates of that day."""
     return _money(amounts, in_usd(amounts, usd_rates))
+
+
+def known(amounts: Floats) -> Measure:
+    """(portfolios,) amounts in base currency, each unknown one with its reason."""
+    return measure(amounts, (np.isnan(amounts), reasons.MISSING_VALUE))
 
 
 def _money(base: Floats, usd: Floats) -> Money:
@@ -90,13 +94,13 @@ def modified_dietz(gain: Floats, start: Floats, inflows: Floats, outflows: Float
     Args:
         gain: (portfolios,) end value - start value - net flows.
         start: (portfolios,) value at the close before the period.
-        inflows: (portfolios, days) 0 past the end of the period.
-        outflows: (portfolios, days) 0 past the end of the period.
+        inflows: (days, portfolios) 0 before the period.
+        outflows: (days, portfolios) 0 before the period.
         days: (portfolios,) length of the period.
     """
-    left = days[:, None] - np.arange(inflows.shape[1])  # of the period, from the start of each day
+    left = np.arange(len(inflows), 0, -1)[:, None]  # days of the period, from the start of each day
     # the products of whole numbers of days are summed before the division: 1/3 + 2/3 of a flow stay exact
-    flow_days = np.cumsum(inflows * left - outflows * (left - 1), axis=1)[:, -1]
+    flow_days = sum_in_order(inflows * left - outflows * (left - 1))
     capital = start + flow_days / days
     with np.errstate(invalid="ignore", divide="ignore"):
         rate = gain / capital

@@ -45,8 +45,8 @@ _DESCRIPTIONS = {
 def performance(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
     """Every measure of every standard period, from one reading of the daily rows."""
     warehouse = context.resources.warehouse
-    with warehouse.connect() as conn:
-        summary = run_performance(conn, warehouse.as_of_date(conn))
+    with warehouse.connect() as source, warehouse.connect() as conn:
+        summary = run_performance(source, conn, warehouse.as_of_date(source))
     context.resources.progress.say("performance", str(summary))
     for table, rows in summary.rows.items():
         yield dg.MaterializeResult(asset_key=keys.measure(table), metadata={"dagster/row_count": rows})

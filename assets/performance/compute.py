@@ -22,7 +22,7 @@ from assets.performance import amounts, measures, reasons
 from assets.performance.amounts import Money
 from assets.performance.measures import Booleans, Floats, Integers, Measure
 from assets.performance.reasons import Codes
-from assets.performance.series import DailySeries, Range, cut
+from assets.performance.series import Range
 from assets.performance.xirr import SEVERAL_ROOTS, xirr
 
 CALENDAR_DAYS, MARKET_DAYS = 365, 252
@@ -68,19 +68,14 @@ def day_number(day: date) -> int:
     return day.toordinal() - date(1970, 1, 1).toordinal()
 
 
-def performance_rows(series: DailySeries, start: Integers, end: Integers) -> PerformanceRows:
-    """Measure each portfolio from day `start` to day `end`, both included, clamped to its history.
-
-    Args:
-        series: daily rows; every portfolio has a day in its range.
-        start: (portfolios,) day numbers.
-        end: (portfolios,) day numbers.
-    """
-    period = cut(series, start, end)
+def performance_rows(period: Range) -> PerformanceRows:
+    """Measure each portfolio over its days of a range."""
+    series = period.series
     found = _money(period) | _returns(period)
     mwr, several_roots = _money_weighted(period)
     found["mwr"] = mwr
-    is_incomplete = period.any_flag("is_complete", wanted=False)
+    is_incomplete = np.asarray(~period.flag("is_complete").all(axis=0))
+    is_observed = np.asarray(period.flag("is_observed").any(axis=0))
     codes: dict[str, Codes] = {name: measured.code for name, measured in found.items()}
     return PerformanceRows(
         portfolio_ids=series.portfolio_ids,
@@ -89,41 +84,35 @@ def performance_rows(series: DailySeries, start: Integers, end: Integers) -> Per
         measures=found,
         annualization_days=_periods_per_year(period),
         mwr_flag=[SEVERAL_ROOTS if several else None for several in several_roots],
-        flow_basis=["observed" if seen else "ledger" for seen in period.any_flag("is_observed")],
+        flow_basis=["observed" if seen else "ledger" for seen in is_observed],
         undefined_reason=reasons.join_reasons(codes, is_incomplete),
     )
 
 
-def costs_and_value(series: DailySeries, start: Integers, end: Integers) -> tuple[Measure, Measure]:
-    """All fees from day `start` to day `end`, those in cost and proceeds included, and the mean value at their closes.
-
-    Args:
-        series: daily rows; every portfolio has a day in its range.
-        start: (portfolios,) day numbers.
-        end: (portfolios,) day numbers.
-    """
-    period = cut(series, start, end)
-    costs = amounts.total(period.number("fees_base", 0.0) + period.number("trade_fees_base", 0.0), np.ones((1, 1)))
-    values = amounts.total(period.number("value_base", 0.0), np.ones((1, 1)))
-    return costs.base, Measure(values.base.value / period.days, values.base.code)
+def costs_and_value(period: Range) -> tuple[Measure, Measure]:
+    """All fees of a range, those in cost and proceeds included, and the mean value at its closes, in base currency."""
+    costs = measures.sum_in_order(period.number("fees_base") + period.number("trade_fees_base"))
+    values = measures.sum_in_order(period.number("value_base")) / period.days
+    return amounts.known(costs), amounts.known(values)
 
 
 def _money(period: Range) -> dict[str, Measure]:
-    rates = period.number("usd_rate", 0.0)
     start = amounts.value(period.at_base("value_base"), period.at_base("usd_rate"))
     end = amounts.value(period.at_end("value_base"), period.at_end("usd_rate"))
-    inflows = period.number("inflow_base", 0.0)
-    outflows = period.number("outflow_base", 0.0)
-    net_flows = amounts.total(inflows - outflows, rates)
+    net_flows = amounts.total(
+        period.rectangle("net_flow", _net_flow),
+        period.rectangle("net_flow_usd", lambda whole: amounts.in_usd(_net_flow(whole), whole.number("usd_rate"))),
+    )
+    inflows, outflows = period.number("inflow_base"), period.number("outflow_base")
     gain = amounts.absolute_gain(start, end, net_flows)
-    simple = amounts.simple_return(gain.base, start.base, amounts.total(inflows, rates).base)
+    simple = amounts.simple_return(gain.base, start.base, amounts.known(measures.sum_in_order(inflows)))
     dietz = amounts.modified_dietz(gain.base.value, start.base.value, inflows, outflows, period.days)
     both: dict[str, Money] = {
         "start_value": start,
         "end_value": end,
         "absolute_gain": gain,
         "net_flows": net_flows,
-        **{name: amounts.total(period.number(column, 0.0), rates) for name, column in PERIOD_SUMS.items()},
+        **{name: _total(period, column) for name, column in PERIOD_SUMS.items()},
     }
     found = {f"{name}_base": money.base for name, money in both.items()}
     found |= {f"{name}_usd": money.usd for name, money in both.items()}
@@ -134,20 +123,31 @@ def _money(period: Range) -> dict[str, Measure]:
     }
 
 
+def _net_flow(period: Range) -> Floats:
+    return period.number("inflow_base") - period.number("outflow_base")
+
+
+def _total(period: Range, column: str) -> Money:
+    def in_usd(whole: Range) -> Floats:
+        return amounts.in_usd(whole.number(column), whole.number("usd_rate"))
+
+    return amounts.total(period.number(column), period.rectangle(f"{column} in USD", in_usd))
+
+
 def _periods_per_year(period: Range) -> Integers:
-    return np.where(period.any_flag("trades_daily"), CALENDAR_DAYS, MARKET_DAYS)
+    return np.where(period.flag("trades_daily").any(axis=0), CALENDAR_DAYS, MARKET_DAYS)
 
 
 def _returns(period: Range) -> dict[str, Measure]:
-    returns = period.number("twr_return", np.nan)
+    returns = period.number("twr_return")
     linked = measures.linked_return(returns)
     annualized = measures.annualized_return(linked, period.days)
-    deepest, lasted = measures.drawdown(returns, period.days)
+    deepest, lasted = measures.drawdown(returns)
     periods_per_year = _periods_per_year(period)
-    counts: Booleans = (periods_per_year == CALENDAR_DAYS)[:, None] | period.flag("is_market_day")
+    counts: Booleans = (periods_per_year == CALENDAR_DAYS) | period.flag("is_market_day")
     counted: Floats = np.where(counts, returns, np.nan)
-    yearly_risk_free = period.number("risk_free_rate", np.nan)
-    daily_risk_free = yearly_risk_free / periods_per_year[:, None]
+    yearly_risk_free = period.number("risk_free_rate")
+    daily_risk_free = yearly_risk_free / periods_per_year
     deviation = measures.sample_deviation(counted)
     return {
         "twr": linked,
@@ -164,14 +164,25 @@ def _returns(period: Range) -> dict[str, Measure]:
 
 def _money_weighted(period: Range) -> tuple[Measure, Sequence[bool]]:
     """XIRR: the start value is paid in on the day before the period, the end value received on its last day."""
-    count, width = period.index.shape
-    flows = np.zeros((count, width + 2))
-    days = np.empty((count, width + 2), dtype=np.int64)
-    flows[:, 0], days[:, 0] = -period.at_base("value_base"), period.start - 1
-    flows[:, 1:-1] = period.number("outflow_base", 0.0) - period.number("inflow_base", 0.0)
-    days[:, 1:-1] = period.start[:, None] + np.arange(width)
-    flows[:, -1], days[:, -1] = period.at_end("value_base"), period.start + period.days - 1
-    is_flow = flows != 0.0
-    offsets = np.concatenate([[0], np.cumsum(is_flow.sum(axis=1))])
-    rates = xirr(flows[is_flow], days[is_flow], offsets)
+    last_day = period.start + period.days - 1
+    owner, day, flow = _flows(period)
+    every = np.arange(len(last_day))
+    owners = np.concatenate([every, owner, every])
+    order = np.argsort(owners, kind="stable")
+    amount = np.concatenate([-period.at_base("value_base"), flow, period.at_end("value_base")])[order]
+    days = np.concatenate([period.start - 1, day, last_day])[order]
+    is_flow = amount != 0.0
+    offsets = np.searchsorted(owners[order][is_flow], np.arange(len(every) + 1))
+    rates = xirr(amount[is_flow], days[is_flow], offsets)
     return Measure(rates.rate, rates.code), rates.has_several_roots.tolist()
+
+
+def _flows(period: Range) -> tuple[Integers, Integers, Floats]:
+    """Portfolio, day number and amount of what was taken out (paid in: negative) within the period, in order."""
+    series = period.series
+    flow = series.numbers["outflow_base"] - series.numbers["inflow_base"]
+    row = np.flatnonzero(flow != 0.0)
+    owner = np.searchsorted(series.offsets, row, side="right") - 1
+    day = row - series.offsets[owner] + series.first_day[owner]
+    is_inside = (row <= period.last_row[owner]) & (day >= period.start[owner])
+    return owner[is_inside], day[is_inside], flow[row[is_inside]]

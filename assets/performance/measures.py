@@ -4,9 +4,9 @@ Belongs here: what is computed from a matrix of daily returns. Must not be here:
 (xirr), periods, SQL. Definitions are those of docs/metrics.md; `performance_between.sql` holds the same ones and an
 equivalence test compares them.
 
-Shapes: a matrix is (portfolios, days), column 0 the first day of each portfolio's period, float64 fractions
-(0.01 = 1 %). NaN rule: NaN is "no return that day" (nothing invested, a day that does not count, or past the end of
-the period) and is skipped; a result is NaN exactly where its code is not `DEFINED`.
+Shapes: a matrix is (days, portfolios), the last row the last day of each portfolio's period, float64 fractions
+(0.01 = 1 %). NaN rule: NaN is "no return that day" (nothing invested, a day that does not count, or before the period)
+and is skipped; a result is NaN exactly where its code is not `DEFINED`.
 """
 
 from dataclasses import dataclass
@@ -43,23 +43,27 @@ class Measure:
 def measure(value: Floats, *undefined: tuple[Booleans | np.bool_, str]) -> Measure:
     """A measure whose code is that of the first condition that holds; the value becomes NaN there."""
     code = np.full(value.shape, reasons.DEFINED, dtype="U32")
+    is_undefined = np.zeros(value.shape, dtype=np.bool_)
     for condition, reason in reversed(undefined):
         code[condition] = reason
-    return Measure(np.where(code == reasons.DEFINED, value, np.nan), code)
+        is_undefined |= condition
+    return Measure(np.where(is_undefined, np.nan, value), code)
 
 
 def sum_in_order(values: Floats) -> Floats:
-    """(portfolios,) sums of the values that are not NaN, first day to last.
+    """(portfolios,) sums of each column, first row to last; NaN where one of its values is.
 
-    numpy's own sum pairs terms by the width of the matrix, so its last bit would depend on which portfolios happen to
-    share the matrix, and a rerun would publish "changes".
+    Rows that lie one after the other are added row by row. Anything else numpy adds up in pairs, which depend on the
+    shape: the last bit of a portfolio would follow from its company in the matrix, and a rerun publish "changes".
     """
-    return np.asarray(np.cumsum(np.nan_to_num(values, nan=0.0), axis=1)[:, -1])
+    if values.shape[1] == 1:
+        return np.asarray(np.cumsum(values, axis=0)[-1])
+    return np.asarray(np.add.reduce(np.ascontiguousarray(values), axis=0))
 
 
 def linked_return(returns: Floats) -> Measure:
     """Time-weighted return: the product of 1 + r over the days with a return, minus 1."""
-    wealth = np.asarray(np.cumprod(np.where(np.isnan(returns), 1.0, 1.0 + returns), axis=1)[:, -1], dtype=np.float64)
+    wealth = np.multiply.reduce(_growth(returns), axis=0)
     return measure(wealth - 1.0, (_count(returns) == 0, reasons.NO_RETURNS))
 
 
@@ -84,7 +88,7 @@ def annualized_return(linked: Measure, days: Integers) -> Measure:
 def sample_deviation(returns: Floats) -> Measure:
     """Sample standard deviation (n - 1) of the daily returns; undefined for n < 2 and for equal returns."""
     count = _count(returns)
-    deviations = returns - _mean(returns)[:, None]
+    deviations = _known(returns - _mean(returns))
     value = np.sqrt(sum_in_order(deviations**2) / np.maximum(count - 1, 1))
     return measure(value, (count < 2, reasons.TOO_FEW_RETURNS), (value <= ZERO_DEVIATION, reasons.ZERO_DEVIATION))
 
@@ -98,8 +102,8 @@ def sharpe_ratio(returns: Floats, daily_risk_free: Floats, deviation: Measure, p
     """Mean excess return / sample deviation of the returns x sqrt(periods per year) (Sharpe 1966).
 
     Args:
-        returns: (portfolios, days).
-        daily_risk_free: (portfolios, days) the year's rate / periods per year; NaN on a day with a return makes the
+        returns: (days, portfolios).
+        daily_risk_free: (days, portfolios) the year's rate / periods per year; NaN on a day with a return makes the
             ratio undefined.
         deviation: of the same returns.
         periods_per_year: (portfolios,) 365 or 252.
@@ -118,7 +122,7 @@ def sortino_ratio(returns: Floats, daily_risk_free: Floats, periods_per_year: In
     excess = returns - daily_risk_free
     count = np.maximum(_count(excess), 1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        downside = np.sqrt(sum_in_order(np.minimum(excess, 0.0) ** 2) / count)
+        downside = np.sqrt(sum_in_order(_known(np.minimum(excess, 0.0)) ** 2) / count)
         value = _mean(excess) / downside * np.sqrt(periods_per_year)
     few = _count(returns) < 2
     code = np.where(few, reasons.TOO_FEW_RETURNS, reasons.DEFINED)
@@ -127,7 +131,7 @@ def sortino_ratio(returns: Floats, daily_risk_free: Floats, periods_per_year: In
 
 
 def _ratio(value: Floats, returns: Floats, daily_risk_free: Floats, code: Codes) -> Measure:
-    is_unknown = (np.isnan(daily_risk_free) & ~np.isnan(returns)).any(axis=1)
+    is_unknown = (np.isnan(daily_risk_free) & ~np.isnan(returns)).any(axis=0)
     few = code == reasons.TOO_FEW_RETURNS
     zero = code == reasons.ZERO_DEVIATION
     zero_downside = code == reasons.ZERO_DOWNSIDE_DEVIATION
@@ -143,36 +147,34 @@ def _ratio(value: Floats, returns: Floats, daily_risk_free: Floats, code: Codes)
 def mean_risk_free_rate(returns: Floats, risk_free_rate: Floats) -> Measure:
     """Mean of the yearly risk-free rate over the days whose return counts; undefined when one of them has none."""
     counts = ~np.isnan(returns)
-    is_unknown = (np.isnan(risk_free_rate) & counts).any(axis=1)
+    is_unknown = (np.isnan(risk_free_rate) & counts).any(axis=0)
     value = _mean(np.where(counts, risk_free_rate, np.nan))
-    return measure(value, (~counts.any(axis=1), reasons.NO_RETURNS), (is_unknown, reasons.MISSING_RISK_FREE_RATE))
+    return measure(value, (~counts.any(axis=0), reasons.NO_RETURNS), (is_unknown, reasons.MISSING_RISK_FREE_RATE))
 
 
-def drawdown(returns: Floats, days: Integers) -> tuple[Measure, Measure]:
+def drawdown(returns: Floats) -> tuple[Measure, Measure]:
     """Deepest fall of the linked index below its former peak, and how long it lasted.
 
     The index starts at 1 at the close before the first day, and that start is a candidate peak.
 
     Args:
-        returns: (portfolios, days) all returns of the period.
-        days: (portfolios,) days of the period.
+        returns: (days, portfolios) all returns of the period.
 
     Returns:
         `max_drawdown` <= 0, and `drawdown_days`: calendar days from the last day at the peak before the deepest point
         to the first day back at that peak, or to the period's end. 0 and 0 when the index never fell.
     """
-    rows = np.arange(len(returns))
-    start = np.ones((len(returns), 1))
-    index = np.hstack([start, np.cumprod(np.where(np.isnan(returns), 1.0, 1.0 + returns), axis=1)])
-    peak = np.maximum.accumulate(index, axis=1)
+    index = np.cumprod(np.vstack([np.ones((1, returns.shape[1])), _growth(returns)]), axis=0)
+    peak = np.maximum.accumulate(index, axis=0)
     falls = index / peak - 1.0
-    trough = falls.argmin(axis=1)
-    deepest = falls[rows, trough]
-    columns = np.arange(index.shape[1])
-    at_peak = (falls >= -ZERO_DRAWDOWN) & (columns <= trough[:, None])
-    left_peak = index.shape[1] - 1 - at_peak[:, ::-1].argmax(axis=1)
-    recovered = (columns > trough[:, None]) & (index >= (peak[rows, trough] * (1.0 - ZERO_DRAWDOWN))[:, None])
-    back = np.where(recovered.any(axis=1), recovered.argmax(axis=1), days)
+    trough = falls.argmin(axis=0)
+    columns, days = np.arange(index.shape[1]), np.arange(len(index))[:, None]
+    deepest = falls[trough, columns]
+    is_after = days > trough
+    at_peak = (falls >= -ZERO_DRAWDOWN) & ~is_after
+    left_peak = len(returns) - at_peak[::-1].argmax(axis=0)
+    recovered = is_after & (index >= peak[trough, columns] * (1.0 - ZERO_DRAWDOWN))
+    back = np.where(recovered.any(axis=0), recovered.argmax(axis=0), len(returns))
     has_fallen = deepest < -ZERO_DRAWDOWN
     no_returns = (_count(returns) == 0, reasons.NO_RETURNS)
     lasted = np.where(has_fallen, back - left_peak, 0).astype(np.float64)
@@ -193,9 +195,19 @@ def calmar_ratio(annualized: Measure, max_drawdown: Measure) -> Measure:
 
 
 def _count(values: Floats) -> Integers:
-    return np.asarray((~np.isnan(values)).sum(axis=1), dtype=np.int64)
+    return np.asarray((~np.isnan(values)).sum(axis=0), dtype=np.int64)
+
+
+def _known(values: Floats) -> Floats:
+    """Values, 0 where there is none."""
+    return np.where(np.isnan(values), 0.0, values)
+
+
+def _growth(returns: Floats) -> Floats:
+    """1 + r, 1 where there is no return."""
+    return 1.0 + _known(returns)
 
 
 def _mean(values: Floats) -> Floats:
     """Mean over the days that have a value, 0 where none has (the caller marks those undefined)."""
-    return sum_in_order(values) / np.maximum(_count(values), 1)
+    return sum_in_order(_known(values)) / np.maximum(_count(values), 1)

@@ -26,6 +26,8 @@ DAY = np.dtype([("day", "<i4"), ("marks", "u1"), *((name, "<f8") for name in DEN
 EVENT = np.dtype([("day", "<i4"), *((name, "<f8") for name in RARE)])
 
 Records = NDArray[np.void]
+#: portfolio, month, its first day there, days and events
+PackedMonth = tuple[str, np.datetime64, np.datetime64, bytes, bytes]
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,8 @@ def lay_out(portfolio_ids: Sequence[str], parts: Sequence[PackedDays]) -> DailyS
     return DailySeries(list(portfolio_ids), offsets, first_day, numbers, flags)
 
 
-def pack(series: DailySeries, from_day: Integers) -> Iterator[tuple[str, np.datetime64, np.datetime64, bytes, bytes]]:
-    """Portfolio, month, its first day there, days and events, for each whole month from that of its `from_day` on.
+def pack(series: DailySeries, from_day: Integers) -> Iterator[PackedMonth]:
+    """Each whole month of each portfolio from that of its `from_day` on.
 
     Args:
         series: daily rows of the portfolios.

@@ -1,10 +1,11 @@
-"""Daily series of many portfolios, laid end to end, and rectangular cuts out of them.
+"""Daily series of many portfolios, laid end to end, and rectangles of the days of a period.
 
 Belongs here: the layout of portfolio_daily in memory. Must not be here: what is computed from it, SQL.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,6 +26,10 @@ AMOUNTS = (
 )
 NUMBERS = (*AMOUNTS, "twr_return", "usd_rate", "risk_free_rate")
 FLAGS = ("is_complete", "is_market_day", "trades_daily", "is_observed")
+# what stands where a period has no day: it changes no sum, no product and no flag
+_FILL = {"twr_return": np.nan, "risk_free_rate": np.nan, "is_complete": True}
+
+Values = TypeVar("Values", Floats, Booleans)
 
 
 class DailySeriesError(ValueError):
@@ -75,60 +80,85 @@ def check_days(spans: Mapping[str, tuple[int, int, int]], portfolio_ids: Sequenc
             )
 
 
-@dataclass(frozen=True)
 class Range:
-    """One period per portfolio, as a rectangle (portfolios, longest period).
+    """One period per portfolio, as rectangles (days, portfolios) whose last row is the last day of each.
+
+    Days lie below each other: numpy then adds up all portfolios at once, and each from its first day to its last. Cells
+    before a period hold NaN for `twr_return` and `risk_free_rate`, True for `is_complete`, 0 or False for all else.
+    A period that ends as another one does is the lower part of its rectangles (`since`): they are made once.
 
     Attributes:
         series: where the days come from.
         start: (portfolios,) day number of the first day.
         days: (portfolios,) number of days, at least 1.
-        index: (portfolios, width) row of each day, clipped past the end.
-        is_inside: (portfolios, width) False past the end of the period.
+        last_row: (portfolios,) row of the last day in the series.
     """
 
-    series: DailySeries
-    start: Integers
-    days: Integers
-    index: Integers
-    is_inside: Booleans
+    def __init__(self, series: DailySeries, start: Integers, end: Integers) -> None:
+        """The days from `start` to `end` (day numbers, both included) of each portfolio, clamped to its history.
+
+        Every portfolio must have at least one day in its range.
+        """
+        self.series = series
+        self.start = np.maximum(start, series.first_day)
+        self.days = np.minimum(end, series.last_day) - self.start + 1
+        self.last_row = series.offsets[:-1] + (self.start - series.first_day) + self.days - 1
+        self._rectangles: dict[str, Any] = {}
+        self._longest = self
+
+    def since(self, start: Integers) -> "Range":
+        """The part of this range that begins with these days, (portfolios,) day numbers within it."""
+        part = Range(self.series, start, self.start + self.days - 1)
+        part._longest = self._longest
+        return part
 
     @property
     def has_base(self) -> Booleans:
         """(portfolios,) whether there is a close before the period; not so from inception on."""
         return self.start > self.series.first_day
 
-    def number(self, column: str, past_the_end: float) -> Floats:
-        """(portfolios, width) values of a column."""
-        return np.where(self.is_inside, self.series.numbers[column][self.index], past_the_end)
-
-    def any_flag(self, column: str, wanted: bool = True) -> Booleans:
-        """(portfolios,) whether some day of the period has this flag (or, with `wanted` False, lacks it)."""
-        return np.asarray((self.is_inside & (self.series.flags[column][self.index] == wanted)).any(axis=1))
+    def number(self, column: str) -> Floats:
+        """(days, portfolios) values of a column."""
+        return self.rectangle(column, lambda longest: longest._laid_out(self.series.numbers[column], column))
 
     def flag(self, column: str) -> Booleans:
-        """(portfolios, width) values of a flag, False past the end."""
-        return self.is_inside & self.series.flags[column][self.index]
+        """(days, portfolios) values of a flag."""
+        return self.rectangle(column, lambda longest: longest._laid_out(self.series.flags[column], column))
 
     def at_base(self, column: str) -> Floats:
         """(portfolios,) values at the close before the period; 0 from inception on."""
-        row = np.maximum(self.index[:, 0] - 1, 0)
+        row = np.maximum(self.last_row - self.days, 0)
         return np.where(self.has_base, self.series.numbers[column][row], 0.0)
 
     def at_end(self, column: str) -> Floats:
         """(portfolios,) values at the last close of the period."""
-        return np.asarray(self.series.numbers[column][self.index[:, 0] + self.days - 1], dtype=np.float64)
+        return np.asarray(self.series.numbers[column][self.last_row], dtype=np.float64)
+
+    def rectangle(self, name: str, make: Callable[["Range"], Values]) -> Values:
+        """(days, portfolios) what is made once of the longest range and then cut to each one that ends with it.
+
+        Args:
+            name: of what is made.
+            make: day by day, of the rectangles of the range that it is given.
+        """
+        made = self._longest._rectangles
+        if name not in made:
+            made[name] = make(self._longest)
+        cells: Values = made[name][-int(self.days.max()) :]
+        if (self.days < np.minimum(len(cells), self._longest.days)).any():
+            return _filled(cells, self._days_to_end(len(cells)) < self.days, name)
+        return cells
+
+    def _laid_out(self, values: Values, name: str) -> Values:
+        to_end = self._days_to_end(int(self.days.max()))
+        is_inside = to_end < self.days
+        return _filled(values[np.where(is_inside, self.last_row - to_end, self.last_row)], is_inside, name)
+
+    @staticmethod
+    def _days_to_end(width: int) -> Integers:
+        return np.arange(width)[::-1, None]
 
 
-def cut(series: DailySeries, start: Integers, end: Integers) -> Range:
-    """The days from `start` to `end` (day numbers, both included) of each portfolio, clamped to its history.
-
-    Every portfolio must have at least one day in its range.
-    """
-    start = np.maximum(start, series.first_day)
-    days = np.minimum(end, series.last_day) - start + 1
-    columns = np.arange(days.max())
-    is_inside = columns < days[:, None]
-    first_row = series.offsets[:-1] + (start - series.first_day)
-    index = np.where(is_inside, first_row[:, None] + columns, first_row[:, None])
-    return Range(series, start, days, index, is_inside)
+def _filled(cells: Values, is_inside: Booleans, name: str) -> Values:
+    filled: Values = np.where(is_inside, cells, _FILL.get(name, cells.dtype.type(0)))
+    return filled

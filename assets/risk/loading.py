@@ -13,7 +13,7 @@ import polars as pl
 
 from assets.allocation.model import GROUP_DEFAULTS
 from assets.performance.compute import day_number
-from assets.performance.loading import DayTable, read_day_table, read_returns
+from assets.performance.reading_reference import DayTable, read_day_table, read_returns
 from assets.registry.groups import known_groups
 from assets.risk.model import (
     LOOKBACK_DAYS,

@@ -1,8 +1,6 @@
 """portfolio_comparison through the whole pipeline against its definition in SQL (tests/data/comparison/oracle.sql)."""
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ from typing import Any
 import pytest
 
 from assets.performance import store
-from assets.warehouse.database import Connection, connect
+from assets.warehouse.database import connect
 from tests.pipeline_runs import portfolio, rows, run, write_inputs
 
 ORACLE = (Path(__file__).parents[1] / "data" / "comparison" / "oracle.sql").read_text()
@@ -152,24 +150,20 @@ def test_the_cases_are_there(url: str) -> None:
     assert periods_of_early == [("all",)]  # sold on day 40
 
 
-@contextmanager
-def undone(url: str) -> Iterator[Connection]:
-    with connect(url) as connection:
-        yield connection
+def computed(url: str) -> list[tuple[Any, ...]]:
+    with connect(url) as source, connect(url) as connection:
+        store.run_performance(source, connection, AS_OF)
+        found = sorted(connection.execute("select * from intermediate.comparison").fetchall(), key=repr)
         connection.rollback()
-
-
-def computed(connection: Connection) -> list[tuple[Any, ...]]:
-    store.run_performance(connection, AS_OF)
-    return sorted(connection.execute("select * from intermediate.comparison").fetchall(), key=repr)
+    return found
 
 
 def test_not_a_bit_depends_on_chunks_and_order(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with undone(url) as connection:
-        expected = computed(connection)
+    expected = computed(url)
+    with connect(url) as connection:
         connection.execute("create temp table held as select * from intermediate.ledger_positions")
         connection.execute("truncate intermediate.ledger_positions")
         connection.execute("insert into intermediate.ledger_positions select * from held order by random()")
-        monkeypatch.setattr(store, "CHUNK_ROWS", 1)
-        assert computed(connection) == expected
+    monkeypatch.setattr(store, "CHUNK_ROWS", 1)
+    assert computed(url) == expected
     assert len(expected) > 2000

@@ -17,9 +17,10 @@ from psycopg.rows import dict_row
 import assets.publication
 from assets.performance import compiled
 from assets.performance.compute import day_number, performance_rows
-from assets.performance.loading import read_series
-from assets.performance.series import AMOUNTS, FLAGS, NUMBERS
-from assets.performance.store import rows_frame, run_performance
+from assets.performance.frames import rows_frame
+from assets.performance.reading_days import read_series
+from assets.performance.series import AMOUNTS, FLAGS, NUMBERS, Range
+from assets.performance.store import run_performance
 from assets.warehouse.database import Connection, connect, copy_frame
 from assets.warehouse.migrate import migrate
 from assets.warehouse.roles import READER_ROLE
@@ -135,7 +136,7 @@ def test_equals_the_python_measures_on_every_column(database: Connection) -> Non
             start[:] = FIRST.toordinal()
         end = np.array([day + int(generator.integers(0, 800)) for day in start])
         shift = date(1970, 1, 1).toordinal()
-        rows = rows_frame(performance_rows(series, start - shift, end - shift), "range")
+        rows = rows_frame(performance_rows(Range(series, start - shift, end - shift)), "range")
         for ours, first, last in zip(rows.iter_rows(named=True), start, end, strict=True):
             found = between(database, ours["portfolio_id"], date.fromordinal(first), date.fromordinal(last))
             assert len(found) == 1
@@ -185,7 +186,7 @@ def test_several_roots_are_chosen_alike(database: Connection) -> None:
     load(database, frame)
     series = daily_series(frame)
     every = np.full(len(frames), day_number(FIRST))
-    rows = rows_frame(performance_rows(series, every, every + 2000), "range")
+    rows = rows_frame(performance_rows(Range(series, every, every + 2000)), "range")
     for ours in rows.iter_rows(named=True):
         found = between(database, ours["portfolio_id"], FIRST, FIRST + timedelta(2000))[0]
         if ours["portfolio_id"] == "p1":  # a double root: both stop within 1e-7 of it
@@ -327,7 +328,7 @@ def test_daily_rows_are_read_as_the_server_casts_them(
         np.testing.assert_allclose(found, wanted, rtol=3e-16, err_msg=name)
 
 
-def test_run_performance_writes_every_period(database: Connection) -> None:
+def test_run_performance_writes_every_period(database: Connection, module_database_url: str) -> None:
     database.execute(OTHER_TABLES)
     database.execute("insert into ops.run_scope select 'p000' || number, '' from generate_series(1, 3) as number")
     database.execute(
@@ -340,7 +341,8 @@ def test_run_performance_writes_every_period(database: Connection) -> None:
     )
     load(database, frame, "build")
     load(database, frame)
-    first = run_performance(database, as_of)
+    with connect(module_database_url) as source:
+        first = run_performance(source, database, as_of)
     assert (first.portfolios, first.days, first.rows["performance"]) == (3, 1010, 24)
     table = "select * from intermediate.performance order by portfolio_id, period_type"
     with database.cursor(row_factory=dict_row) as cursor:
@@ -367,6 +369,7 @@ def test_run_performance_writes_every_period(database: Connection) -> None:
     assert starts["all"] == FIRST
     young = {row["period_type"]: row["period_start"] for row in rows if row["portfolio_id"] == "p0003"}
     assert young["1y"] == FIRST + timedelta(490)
-    run_performance(database, as_of)
+    with connect(module_database_url) as source:
+        run_performance(source, database, as_of)
     with database.cursor(row_factory=dict_row) as cursor:
         assert cursor.execute(table).fetchall() == rows

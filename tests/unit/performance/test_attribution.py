@@ -8,7 +8,7 @@ from assets.performance.attribution import AttributionRows, attributions
 from assets.performance.attribution_kernel import day_effects
 from assets.performance.contribution import contributions
 from assets.performance.holdings import Holdings
-from assets.performance.loading import Reference, benchmark_days
+from assets.performance.reading_reference import Reference, benchmark_days
 from assets.performance.series import DailySeries
 from tests.unit.performance.held import BASE, FIRST_DAY, holdings, random_case, reference, series_of
 from tests.unit.performance.test_contribution import days, linked

@@ -6,7 +6,7 @@ import pytest
 from assets.performance import compiled
 from assets.performance.contribution import ContributionRows, contributions
 from assets.performance.measures import linked_return
-from assets.performance.series import DailySeries, cut
+from assets.performance.series import DailySeries, Range
 from tests.unit.performance.held import BASE, FIRST_DAY, holdings, random_case, reference, series_of
 
 
@@ -20,8 +20,8 @@ def value(rows: ContributionRows, name: str, holding: int, period: int = 0) -> f
 
 
 def linked(series: DailySeries, start: int, end: int) -> float:
-    period = cut(series, np.array([FIRST_DAY + start]), np.array([FIRST_DAY + end]))
-    return float(linked_return(period.number("twr_return", np.nan)).value[0])
+    period = Range(series, np.array([FIRST_DAY + start]), np.array([FIRST_DAY + end]))
+    return float(linked_return(period.number("twr_return")).value[0])
 
 
 def test_a_purchase_a_rise_and_a_dividend_by_hand() -> None:

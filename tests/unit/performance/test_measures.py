@@ -8,6 +8,7 @@ import pytest
 from assets.performance import amounts, measures, reasons
 from assets.performance.compute import PerformanceRows, day_number, performance_rows
 from assets.performance.measures import Measure
+from assets.performance.series import Range
 from tests.unit.performance.daily import daily_rows, daily_series
 
 NAN = np.nan
@@ -20,20 +21,21 @@ FLAT = [0.01] * 9
 
 
 def matrix(*series: list[float]) -> np.ndarray:
+    """(days, portfolios), each ending in the last row."""
     width = max(len(one) for one in series)
-    return np.array([[*one, *[NAN] * (width - len(one))] for one in series])
+    return np.array([[*[NAN] * (width - len(one)), *one] for one in series]).T
 
 
 def row_of(returns: list[float | None], **columns: object) -> PerformanceRows:
     """The whole history of one portfolio, whose first row is the funding day before `returns`."""
     series = daily_series(daily_rows(date(2024, 1, 2), returns, **columns))
-    return performance_rows(series, series.first_day, series.last_day)
+    return performance_rows(Range(series, series.first_day, series.last_day))
 
 
 def after_funding(returns: list[float | None], **columns: object) -> PerformanceRows:
     """From the first day of `returns` on: the funding day is the close before."""
     series = daily_series(daily_rows(date(2024, 1, 2), returns, **columns))
-    return performance_rows(series, series.first_day + 1, series.last_day)
+    return performance_rows(Range(series, series.first_day + 1, series.last_day))
 
 
 def value(rows: PerformanceRows, name: str) -> float:
@@ -151,8 +153,8 @@ def test_twr_of_portfolio_performance_excel_sample() -> None:
     returns: list[float | None] = [0.023, 0.019175455, -0.0220517, 0.0294117647, 0.0285714286, 0.012261967]
     returns += [-0.0545454545, -0.0865384615]
     series = daily_series(daily_rows(date(2012, 1, 1), returns))
-    whole = performance_rows(series, series.first_day + 1, series.last_day)
-    week = performance_rows(series, series.first_day + 2, series.last_day)
+    whole = performance_rows(Range(series, series.first_day + 1, series.last_day))
+    week = performance_rows(Range(series, series.first_day + 2, series.last_day))
     assert value(whole, "twr") == pytest.approx(-0.056182678, abs=1e-5)
     assert value(week, "twr") == pytest.approx(-0.077402422, abs=1e-5)
 
@@ -269,16 +271,16 @@ def test_mwr_agrees_with_modified_dietz_on_a_calm_month() -> None:
     for day in range(30):
         values.append((values[-1] + inflows[0, day]) * 1.0001)
     series = daily_series(frame.with_columns(value_base=np.array(values), inflow_base=np.array([1e5, *inflows[0]])))
-    rows = performance_rows(series, series.first_day + 1, series.last_day)
+    rows = performance_rows(Range(series, series.first_day + 1, series.last_day))
     # XIRR dates the inflow by its day, Dietz by its morning: a day of 0.01 % on a tenth of the capital
     assert (1 + value(rows, "mwr")) ** (30 / 365) - 1 == pytest.approx(value(rows, "modified_dietz"), abs=1.1e-5)
 
 
 def test_modified_dietz_of_wikipedia() -> None:
     """Wikipedia, "Modified Dietz method": 100 at the start, 50 in at half time, 300 at the end is 150 / 125 = 120 %."""
-    inflows = np.zeros((1, 730))
-    inflows[0, 365] = 50.0
-    found = amounts.modified_dietz(np.array([150.0]), np.array([100.0]), inflows, np.zeros((1, 730)), np.array([730]))
+    inflows = np.zeros((730, 1))
+    inflows[365, 0] = 50.0
+    found = amounts.modified_dietz(np.array([150.0]), np.array([100.0]), inflows, np.zeros((730, 1)), np.array([730]))
     assert found.value[0] == 1.2
 
 
@@ -332,10 +334,10 @@ def test_company_in_the_matrix_does_not_change_the_last_bit() -> None:
     fields = [
         lambda part, r: measures.linked_return(part).value,
         lambda part, r: measures.sample_deviation(part).value,
-        lambda part, r: measures.sortino_ratio(part, r, np.full(len(part), 365)).value,
+        lambda part, r: measures.sortino_ratio(part, r, np.full(part.shape[1], 365)).value,
     ]
     for field in fields:
-        alone = [field(matrix(one), np.full((1, len(one)), 0.0001))[0] for one in series]
+        alone = [field(matrix(one), np.full((len(one), 1), 0.0001))[0] for one in series]
         assert field(together, rate).tolist() == alone
 
 

@@ -57,7 +57,7 @@ def test_money_weighted_return_of_the_cfa_curriculum(flows: tuple[float, ...], r
 )
 def test_time_weighted_return_of_the_cfa_curriculum(returns: list[float], linked: float | None, annual: float) -> None:
     """CFA Program curriculum, Level I, "Rates and Returns": example 8 and the share that pays dividends."""
-    found = measures.linked_return(np.array([returns]))
+    found = measures.linked_return(np.array([returns]).T)
     if linked is not None:
         assert found.value[0] == pytest.approx(linked, abs=0.00005)
     per_year = measures.annualized_return(found, np.array([365 * len(returns)]))
@@ -66,15 +66,15 @@ def test_time_weighted_return_of_the_cfa_curriculum(returns: list[float], linked
 
 def test_time_weighted_return_is_not_what_the_owner_gained() -> None:
     """Wikipedia, "Time-weighted return": 500, worth 1000 after a year, 1000 more, worth 1500: no gain, but 50 %."""
-    found = measures.linked_return(np.array([[1000 / 500 - 1, 1500 / 2000 - 1]]))
+    found = measures.linked_return(np.array([[1000 / 500 - 1], [1500 / 2000 - 1]]))
     assert found.value[0] == pytest.approx(0.5, abs=1e-15)
     assert yearly_rate(-500, -1000, 1500) == pytest.approx(0.0, abs=1e-12)
 
 
 def test_modified_dietz_and_internal_rate_of_one_portfolio() -> None:
     """Wikipedia, "Modified Dietz method": 100, 50 more in the middle of two years, 300 at the end: 120 %, IRR 50 % a year."""
-    inflows = np.zeros((1, 730))
-    inflows[0, 365] = 50.0  # at the start of the day: half of the days are left
+    inflows = np.zeros((730, 1))
+    inflows[365, 0] = 50.0  # at the start of the day: half of the days are left
     dietz = amounts.modified_dietz(
         np.array([150.0]), np.array([100.0]), inflows, np.zeros_like(inflows), np.array([730])
     )
@@ -84,7 +84,7 @@ def test_modified_dietz_and_internal_rate_of_one_portfolio() -> None:
 
 def test_sortino_ratio_of_rollinger_and_hoffman() -> None:
     """Rollinger, Hoffman, "Sortino: A 'Sharper'Ratio" (2013): mean 10 %, downside deviation 2.264 %, ratio 4.417."""
-    returns = np.array([[0.17, 0.15, 0.23, -0.05, 0.12, 0.09, 0.13, -0.04]])
+    returns = np.array([[0.17, 0.15, 0.23, -0.05, 0.12, 0.09, 0.13, -0.04]]).T
     ratio = measures.sortino_ratio(returns, np.zeros_like(returns), np.array([1])).value[0]
     assert ratio == pytest.approx(4.417, abs=0.0005)
     assert 0.10 / ratio == pytest.approx(0.02264, abs=0.000005)
@@ -95,6 +95,6 @@ def test_sortino_ratio_of_bacon() -> None:
 
     The figure as in PerformanceAnalytics, vignette "Performance Attribution from Bacon" (Kappa of order 2).
     """
-    returns = np.array([BACON]) / 100
+    returns = np.array([BACON]).T / 100
     ratio = measures.sortino_ratio(returns, np.full_like(returns, 0.005), np.array([1])).value[0]
     assert ratio == pytest.approx(0.157, abs=0.0005)

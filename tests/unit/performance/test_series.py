@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from assets.performance.compute import day_number, performance_rows
+from assets.performance.frames import standard_periods
 from assets.performance.periods import first_day
-from assets.performance.series import DailySeriesError, check_days
-from assets.performance.store import standard_periods
+from assets.performance.series import DailySeriesError, Range, check_days
 from tests.unit.performance.daily import daily_rows, daily_series, series_from_frame
 
 AS_OF = date(2024, 3, 31)
@@ -46,7 +46,7 @@ def test_rows_may_come_in_any_order() -> None:
     shuffled = frame.sample(fraction=1.0, shuffle=True, seed=4)
     series = series_from_frame(shuffled, ["q", "p"])
     assert series.portfolio_ids == ["q", "p"]
-    rows = performance_rows(series, series.first_day + 1, series.last_day)
+    rows = performance_rows(Range(series, series.first_day + 1, series.last_day))
     assert rows.measures["twr"].value[0] == pytest.approx(1.01 * 1.02 * 1.03 - 1, abs=1e-14)
 
 
@@ -104,3 +104,12 @@ def test_costs_and_mean_value_of_the_last_year_alone() -> None:
     found = standard_periods(daily_series(frame), AS_OF).rows_by_key("period_type", named=True)
     assert (found["1y"][0]["costs_base"], found["1y"][0]["average_value_base"]) == (4.0, 101.0)
     assert found["all"][0]["costs_base"] is None
+
+
+def test_one_that_ended_earlier_is_measured_as_alone() -> None:
+    frame = two_portfolios()
+    frame = frame.filter((pl.col("portfolio_id") == "q") | (pl.col("day") <= day_number(AS_OF) - 10))
+    together = standard_periods(daily_series(frame), AS_OF).sort("portfolio_id", "period_type")
+    alone = [daily_series(frame.filter(portfolio_id=name)) for name in ("p", "q")]
+    each = pl.concat([standard_periods(series, AS_OF) for series in alone], how="diagonal")
+    assert together.equals(each.sort("portfolio_id", "period_type").select(together.columns))

@@ -46,15 +46,14 @@ def test_measures_are_those_of_empyrical(published: Estimates, days: int, confid
 
 def test_measures_are_those_of_the_performance_tables(published: Estimates) -> None:
     returns = np.ascontiguousarray(published.returns.T)
-    rates, periods = np.full(returns.shape, 0.0001), np.full(len(returns), 252)
-    deviation = measures.sample_deviation(returns)
+    by_day = published.returns
+    rates, periods = np.full(by_day.shape, 0.0001), np.full(len(returns), 252)
+    deviation = measures.sample_deviation(by_day)
     found = measure_series(returns, daily_risk_free=0.0001)
     assert found.volatility == pytest.approx(measures.volatility(deviation, periods).value, abs=1e-12)
-    assert found.sharpe_ratio == pytest.approx(
-        measures.sharpe_ratio(returns, rates, deviation, periods).value, abs=1e-9
-    )
-    assert found.sortino_ratio == pytest.approx(measures.sortino_ratio(returns, rates, periods).value, abs=1e-9)
-    assert found.max_drawdown == pytest.approx(measures.drawdown(returns, periods)[0].value, abs=1e-12)
+    assert found.sharpe_ratio == pytest.approx(measures.sharpe_ratio(by_day, rates, deviation, periods).value, abs=1e-9)
+    assert found.sortino_ratio == pytest.approx(measures.sortino_ratio(by_day, rates, periods).value, abs=1e-9)
+    assert found.max_drawdown == pytest.approx(measures.drawdown(by_day)[0].value, abs=1e-12)
 
 
 def test_a_population_is_measured_by_its_weights(published: Estimates, monkeypatch: pytest.MonkeyPatch) -> None:
