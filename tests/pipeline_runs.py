@@ -10,7 +10,8 @@ import yaml
 from dagster import DagsterInstance
 
 from assets.warehouse.database import connect
-from orchestration.pipeline import Outcome, run_pipeline
+from orchestration.outcome import Outcome
+from orchestration.pipeline import run_pipeline
 from orchestration.settings import Settings, find_project_root
 
 TRANSACTION_HEADER = "portfolio,account,executed_at,type,instrument,quantity,price,amount,currency,fee,fee_currency,tax,group_id,external_id"

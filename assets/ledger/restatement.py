@@ -18,39 +18,55 @@ join ops.run_scope as scope using (portfolio_id)
 where scope.runs_ledger and scope.from_date is not null
 """
 
-# A step: from this day on, this state. What ends without a follower steps to nothing.
-_STEPS = """
-select portfolio_id, account_id, instrument_id, valid_from as day, quantity, quantity_at_cost_fx, cost_base, flow_basis
-from {positions}
-union all
-select portfolio_id, account_id, instrument_id, valid_to, null, null, null, null
-from {positions} as ending
-where valid_to is not null and not exists (
-    select from {positions} as following
-    where following.portfolio_id = ending.portfolio_id and following.account_id = ending.account_id
-      and following.instrument_id = ending.instrument_id and following.valid_from = ending.valid_to)
-"""
-
-_LOWER = f"""
+# Rows that both sides have cancel each other out. What is left over of the positions names few places, and only their
+# intervals become steps: from this day on, this state; what ends without a follower steps to nothing.
+_LOWER = """
 with part as (
     select portfolio_id from ops.run_scope where runs_ledger and from_date is not null
 ),
-new_positions as materialized (
-    select results.* from intermediate.ledger_positions as results join part using (portfolio_id)
+positions as materialized (
+    select 1 as side, * from ledger_old_positions
+    union all
+    select -1, results.* from intermediate.ledger_positions as results join part using (portfolio_id)
 ),
-new_entries as materialized (
-    select results.* from intermediate.ledger_entries as results join part using (portfolio_id)
+left_over as (
+    select portfolio_id, account_id, instrument_id
+    from positions
+    group by portfolio_id, account_id, instrument_id, valid_from, valid_to,
+        quantity, quantity_at_cost_fx, cost_base, flow_basis
+    having sum(side) <> 0
 ),
-old_steps as materialized ({_STEPS.format(positions="ledger_old_positions")}),
-new_steps as materialized ({_STEPS.format(positions="new_positions")}),
+intervals as materialized (
+    select positions.*, lead(valid_from) over (
+        partition by side, portfolio_id, account_id, instrument_id order by valid_from
+    ) as next_from
+    from positions
+    where (portfolio_id, account_id, instrument_id) in (select * from left_over)
+),
+steps as (
+    select side, portfolio_id, account_id, instrument_id, valid_from as day,
+        quantity, quantity_at_cost_fx, cost_base, flow_basis
+    from intervals
+    union all
+    select side, portfolio_id, account_id, instrument_id, valid_to, null, null, null, null
+    from intervals
+    where valid_to is distinct from next_from and valid_to is not null
+),
+entries as (
+    select 1 as side, * from ledger_old_entries
+    union all
+    select -1, results.* from intermediate.ledger_entries as results join part using (portfolio_id)
+),
 differing as (
-    select portfolio_id, day from (table old_steps except table new_steps) as gone
+    select portfolio_id, day
+    from steps
+    group by portfolio_id, account_id, instrument_id, day, quantity, quantity_at_cost_fx, cost_base, flow_basis
+    having sum(side) <> 0
     union all
-    select portfolio_id, day from (table new_steps except table old_steps) as come
-    union all
-    select portfolio_id, entry_date from (table ledger_old_entries except all table new_entries) as gone
-    union all
-    select portfolio_id, entry_date from (table new_entries except all table ledger_old_entries) as come
+    select portfolio_id, entry_date
+    from entries
+    group by portfolio_id, account_id, instrument_id, transaction_id, entry_date, measure, amount_base
+    having sum(side) <> 0
 ),
 first_days as (
     select portfolio_id, min(day) as day from differing group by portfolio_id
@@ -88,8 +104,6 @@ def lower_from_dates(conn: Connection) -> int:
     Returns:
         how many portfolios begin earlier than the scope said.
     """
-    for table in ("positions", "entries"):
-        conn.execute(f"analyze ledger_old_{table}")
     lowered = conn.execute(_LOWER).rowcount
     conn.execute("drop table ledger_old_positions, ledger_old_entries")
     return lowered

@@ -277,8 +277,9 @@ def choose_scope(conn: Connection) -> int:
     results differ on an earlier day. It runs where a transaction, a balance or a past price differs, where a holding
     had no price yet (its first price makes a flow), and after a moment within a day.
 
-    A portfolio with a difference takes all portfolios of its user along: they are compared with each other, and
-    transfers go between them.
+    A portfolio with a difference, or gone, takes all portfolios of its user along: they are compared with each other.
+    Its ledger takes along those that have legs of transfers, for only by these do lots go from one portfolio to
+    another. Legs of any transfer count, also of one inside the portfolio: what was its other side may be gone.
     """
     conn.execute("truncate ops.run_scope")
     chosen = conn.execute(_CHOOSE_SCOPE, {"engine": engine_version()[:12]}).rowcount
@@ -292,7 +293,7 @@ with
 run as (select runs.cutoff_at, runs.as_of_date from ops.current_run inner join ops.runs using (run_id)),
 compared as (
     select
-        prints.portfolio_id, prints.user_id, prints.changed_from,
+        prints.portfolio_id, prints.user_id, prints.changed_from, prints.has_transfers,
         prints.settings || %(engine)s as fingerprint,
         known.fingerprint is not distinct from prints.settings || %(engine)s
             and run.cutoff_at >= published.cutoff_at
@@ -327,15 +328,24 @@ judged as (
         not continues or has_new_events or changed_from is not null or was_open as wants_ledger
     from compared
 ),
+found as (
+    select user_id, differs, wants_ledger from judged
+    union all
+    -- gone since: one less to be compared with, or to have sent a transfer
+    select gone.user_id, true, true
+    from ops.portfolio_fingerprints as known
+    inner join registry.portfolios as gone on known.portfolio_id = gone.id
+    where known.portfolio_id not in (select portfolio_id from intermediate.int_portfolio_fingerprints)
+),
 users as (
-    select user_id, bool_or(wants_ledger) as runs_ledger from judged group by user_id having bool_or(differs)
+    select user_id, bool_or(wants_ledger) as wants_ledger from found group by user_id having bool_or(differs)
 )
 insert into ops.run_scope (portfolio_id, fingerprint, from_date, runs_ledger)
 select
     judged.portfolio_id,
     judged.fingerprint,
     case when judged.continues then least(judged.changed_from, judged.next_date, judged.as_of_date) end,
-    users.runs_ledger
+    judged.wants_ledger or (judged.has_transfers and users.wants_ledger)
 from judged
 inner join users on judged.user_id = users.user_id
 """

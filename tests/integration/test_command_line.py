@@ -79,7 +79,6 @@ def test_validate_names_every_problem(tmp_path: Path) -> None:
     [
         (["run", "--inputs", "nowhere"], 2, "no folder"),
         (["run"], 2, "HOLDFAST_INPUTS"),
-        (["run", "--inputs", ".", "--as-of", "yesterday"], 2, "no date or time"),
     ],
 )
 def test_mistakes_are_named(arguments: list[str], code: int, said: str, database_url: str, tmp_path: Path) -> None:
@@ -88,6 +87,17 @@ def test_mistakes_are_named(arguments: list[str], code: int, said: str, database
     assert failed.returncode == code, failed.stdout + failed.stderr
     assert said in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+@pytest.mark.parametrize(("as_of", "said"), [("yesterday", "no date or time"), ("2999-01-01", "lies in the future")])
+def test_an_as_of_that_nobody_can_describe_starts_nothing(as_of: str, said: str, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    refused = holdfast("run", "--inputs", two_portfolios(tmp_path / "inputs"), "--as-of", as_of, home=home)
+
+    assert refused.returncode == 2
+    assert said in refused.stderr
+    assert json.loads(refused.stdout)["status"] == "rejected"
+    assert not home.exists()  # neither settings nor a server were made for it
 
 
 def test_an_unreachable_database_is_one_clear_line(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from assets.publication.runs import choose_scope
 from assets.warehouse.database import connect
 from tests.pipeline_runs import marts, one, portfolio, rows, run, write_inputs
 
@@ -111,26 +112,37 @@ def test_days_go_on_from_what_is_published(
     # nothing but a day: each portfolio has one day more
     step("2024-01-21")
     scope = _scope(database_url)
-    # the coin has no price yet: its first one makes a flow, so its owner's ledger runs
-    assert scope["trader"] == scope["sibling"] == ("2024-01-21", True)
+    # the coin has no price yet: its first one makes a flow, so its ledger runs; nothing was transferred from or to it
+    assert scope["sibling"] == ("2024-01-21", True)
+    assert scope["trader"] == ("2024-01-21", False)
     assert scope["lender"] == ("2024-01-21", False)
     assert scope["watcher"] == ("2024-01-21", False)
     assert _restated(database_url, 2) == dict.fromkeys(("trader", "sibling", "lender", "watcher"), "2024-01-21")
 
-    # a late sale restates its portfolio from its day on, the others have more of a day that has not ended; then it ends
-    folder.transactions.append("trader,main,2024-01-10,SELL,equity:EUX,2,55,,EUR,1,EUR,,,s2")
+    # a late sale and a late transfer restate their portfolios from their days on, the others have more of a day that has
+    # not ended; then it ends
+    folder.transactions += [
+        "trader,main,2024-01-10,SELL,equity:EUX,2,55,,EUR,1,EUR,,,s2",
+        "trader,main,2024-01-12,TRANSFER_OUT,etf:SPY,2,,,,,,,g1,t1",
+        "sibling,main,2024-01-12,TRANSFER_IN,etf:SPY,2,,,,,,,g1,t2",
+    ]
     step("2024-01-22T12:00:00Z")
     assert _restated(database_url, 3) == {
-        "trader": "2024-01-10", "sibling": "2024-01-22", "lender": "2024-01-22", "watcher": "2024-01-22",
+        "trader": "2024-01-10", "sibling": "2024-01-12", "lender": "2024-01-22", "watcher": "2024-01-22",
     }  # fmt: skip
     step("2024-01-22")
     assert _restated(database_url, 4)["lender"] == "2024-01-22"
 
     # the coin has its first price on the 3rd of February: a flow of that day
     folder.prices += _prices("crypto:COIN", 60, 20, since=33)
-    folder.transactions.append("lender,main,2024-02-05,BUY,etf:SPY,1,110,,EUR,,,,,b9")
+    folder.transactions += [
+        "lender,main,2024-02-05,BUY,etf:SPY,1,110,,EUR,,,,,b9",
+        # the lots that were transferred are now older ones, which cost less
+        "trader,main,2024-01-01,BUY,etf:SPY,8,60,,USD,,,,,b0",
+    ]
     step("2024-02-06")
-    assert _restated(database_url, 5)["sibling"] == "2024-01-23"
+    assert _restated(database_url, 5)["trader"] == "2024-01-01"
+    assert _restated(database_url, 5)["sibling"] == "2024-01-12"
 
     outcome = run(folder.write(), module_database_url, tmp_path / "other", "2024-02-06")
     assert outcome.exit_code == 0, outcome.messages
@@ -146,6 +158,13 @@ def test_days_go_on_from_what_is_published(
     assert _restated(database_url, 6)["trader"] == "2024-01-17"
     assert _restated(database_url, 6)["watcher"] == "2024-01-17"
     assert "lender" not in _restated(database_url, 6)
+    # one that is gone takes along what it was compared with, and the ledgers that transfers may have joined with its own
+    with connect(database_url) as connection:
+        connection.execute("delete from intermediate.int_portfolio_fingerprints where portfolio_id = 'trader'")
+        connection.execute("update intermediate.int_portfolio_fingerprints set changed_from = null")  # published by now
+        choose_scope(connection)
+        connection.commit()
+        assert _scope(database_url) == {"sibling": ("2024-02-06", True)}
     # and back to an earlier moment, which computes everything again
     step("2024-01-18")
     outcome = run(folder.write(), module_database_url, tmp_path / "other", "2024-01-18")

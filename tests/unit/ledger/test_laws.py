@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.ledger.books import Books
+from assets.ledger.engine import process_user
 from assets.ledger.identity import daily_residuals, totals_at
 from assets.ledger.model import LEDGER_CONTEXT, end_of_day
 from assets.ledger.price_book import PriceBook, Series
+from assets.ledger.slices import TABLES
 from tests.unit.ledger.ledgers import BTC, EUR, STOCK, USD, Ledger, book, codes, gains
 from tests.unit.ledger.random_ledgers import AMOUNTS, METHODS, WRAPPED, Row, price_books, rows
 
@@ -122,6 +124,40 @@ def test_money_a_hundred_times_smaller_gives_amounts_a_hundred_times_larger(
         assert [(d.instrument_id, d.quantity, d.lot_id) for d in small.disposals] == [
             (d.instrument_id, d.quantity, d.lot_id) for d in large.disposals
         ]
+
+
+@settings(max_examples=120)
+@given(
+    price_books(),
+    EVENTS,
+    EVENTS,
+    METHODS,
+    SCOPES,
+    MODES,
+    st.booleans(),
+    st.lists(st.tuples(st.integers(1, 9), AMOUNTS)),
+)
+def test_without_transfers_a_portfolio_comes_out_the_same_alone(
+    prices: PriceBook, events: list[list[Row]], own: list[list[Row]], method: str, scope: str, mode: str,
+    allow_short: bool, balances: list[tuple[int, D]],
+) -> None:  # fmt: skip
+    """Row by row: a run takes along only those of a user's portfolios that have transfers."""
+    choices = {"cost_basis": method, "lot_scope": scope, "cash_mode": mode, "allow_short": allow_short}
+    ledger = (
+        Ledger(prices, portfolio_id="alone", **choices).portfolio("p", base=USD, **choices).portfolio("q", **choices)
+    )
+    settled = [event for event in own if not any(kind.startswith("TRANSFER") for _, kind, *_ in event)]
+    fill(ledger, [[(w, k, i, q, {"portfolio": "p"} | f) for w, k, i, q, f in event] for event in events])
+    fill(ledger, settled)
+    for number, (day, quantity) in enumerate(balances):
+        ledger.balance(f"2024-01-{day:02}" + "T12:00:00" * (number % 2), (BTC, WRAPPED)[number % 3 % 2], quantity)
+    beside, *others = process_user(ledger.portfolios, ledger.ordered(), ledger.balances, prices)
+    transactions = [t for t in ledger.rows if t.portfolio_id == "alone"]
+    [alone] = process_user(ledger.portfolios[:1], transactions, ledger.balances, prices)
+    without = process_user(ledger.portfolios[1:], [t for t in ledger.rows if t.portfolio_id != "alone"], [], prices)
+    for together, apart in zip((beside, *others), (alone, *without), strict=True):
+        for _, attribute in TABLES.values():
+            assert getattr(together, attribute) == getattr(apart, attribute)
 
 
 @settings(max_examples=120)

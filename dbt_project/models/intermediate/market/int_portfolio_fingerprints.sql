@@ -26,7 +26,8 @@ transaction_prints as (
                 amount,
                 currency, fx_rate, cash_account, fee, fee_currency, tax, group_id
             ), 0
-        ))::text || ':' || count(*)::text as print
+        ))::text || ':' || count(*)::text as print,
+        bool_or(type in ('TRANSFER_IN', 'TRANSFER_OUT') and group_id is not null) as has_transfers
     from {{ ref('int_all_transactions') }}
     group by portfolio_id
 
@@ -206,6 +207,8 @@ select
         (select string_agg(distinct every.base_currency, ',' order by every.base_currency) from portfolios as every)
     )) as settings,
     md5(concat_ws('#', transaction_prints.print, balance_prints.print)) as events,
+    -- its lots may come from another portfolio of its user, or go there
+    coalesce(transaction_prints.has_transfers, false) as has_transfers,
     md5(concat_ws(
         '#', portfolios.name, portfolios.benchmark,
         (select split_print.print from split_print),
