@@ -13,7 +13,7 @@ import typer
 from orchestration.archive_commands import archive
 from orchestration.backtest_command import show_backtest
 from orchestration.chains_command import list_chains
-from orchestration.command_options import InputsOption
+from orchestration.command_options import InputsOption, counted
 from orchestration.command_options import fail as _fail
 from orchestration.command_options import inputs_folder as _inputs
 from orchestration.command_options import open_settings as _settings
@@ -85,7 +85,7 @@ def validate(inputs: InputsOption = None) -> None:
     for problem in problems:
         print(problem)
     if problems:
-        print(f"{len(problems)} problems in {folder}")
+        print(f"{counted(len(problems), 'problem')} in {folder}")
         raise typer.Exit(2)
     print(f"{folder} is valid")
 

@@ -35,6 +35,11 @@ def inputs_folder(settings: Settings, given: Path | None) -> Path:
     return folder.resolve()
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 problem`, `2 problems`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def fail(message: str, code: int = 1) -> NoReturn:
     """Say why a command cannot go on, and end it."""
     print(f"holdfast: {message}", file=sys.stderr)

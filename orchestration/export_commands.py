@@ -61,19 +61,24 @@ def gains(
 ) -> None:
     """Realised gains, a row per disposal and lot, with cost, proceeds and holding period."""
     _, url = open_settings(None)
-    from assets.publication.gains_export import write_gains
+    from assets.publication.gains_export import NothingPublishedError, write_gains
     from assets.warehouse.database import connect
 
-    with connect(url) as conn:
-        if to is None:
-            write_gains(conn, sys.stdout.buffer.write, year=year, portfolio=portfolio, by_year=by_year)
-            return
-        # beside it first: what stands there is not lost when the question was wrong
-        unfinished = to.with_name(f"{to.name}.part")
-        try:
-            with unfinished.open("wb") as file:
-                rows = write_gains(conn, file.write, year=year, portfolio=portfolio, by_year=by_year)
-            unfinished.replace(to)
-        finally:
-            unfinished.unlink(missing_ok=True)
+    try:
+        with connect(url) as conn:
+            if to is None:
+                write_gains(conn, sys.stdout.buffer.write, year=year, portfolio=portfolio, by_year=by_year)
+                return
+            # beside it first: what stands there is not lost when the question was wrong
+            unfinished = to.with_name(f"{to.name}.part")
+            try:
+                with unfinished.open("wb") as file:
+                    rows = write_gains(conn, file.write, year=year, portfolio=portfolio, by_year=by_year)
+                unfinished.replace(to)
+            finally:
+                unfinished.unlink(missing_ok=True)
+    except NothingPublishedError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{to} cannot be written ({error.strerror}); name a file in a folder that exists")
     print(f"{rows} rows: {to}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestration.command_options import InputsOption, fail, inputs_folder
+from orchestration.command_options import InputsOption, counted, fail, inputs_folder
 from orchestration.settings import load_settings
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def import_files(
         fail(str(error), 2)
     except InputProblems as error:
         print(error, file=sys.stderr)
-        fail(f"{len(error.problems)} problems in {folder}: mend them before importing into it", 2)
+        fail(f"{counted(len(error.problems), 'problem')} in {folder}: mend them before importing into it", 2)
     for plan in plans:
         _print_plan(plan, from_account)
     rejected = sum(len(plan.rejects) for plan in plans)
@@ -72,7 +72,8 @@ def import_files(
     is_written = not dry_run and (accept_rejects or not rejected)
     for path in write_plans(plans, folder) if is_written else ():
         print(f"wrote {path}")
-    is_nothing = rejected > 0 and not new and not any(plan.known for plan in plans)
+    is_left = any(plan.ignored or plan.elsewhere for plan in plans) and not rejected
+    is_nothing = not (new or is_left or any(plan.known for plan in plans))
     if rejected and not accept_rejects:
         print(f"{rejected} rejected: nothing was written. Mend them, or take the rest with --accept-rejects")
     elif dry_run:

@@ -107,7 +107,7 @@ def test_a_file_is_written_whole_or_left_alone(url: str, tmp_path: Path) -> None
         "export", "gains", "--portfolio", "nobody", "--to", str(file), home=home, HOLDFAST_DATABASE_URL=url
     )
     assert refused.returncode == 1
-    assert "'nobody' is not published; published are: acb, fifo" in refused.stderr
+    assert refused.stderr.startswith("holdfast: portfolio 'nobody' is not published; published are: acb, fifo")
     assert [path.name for path in tmp_path.glob("gains*")] == ["gains.csv"]
     assert file.read_text() == written
 

@@ -68,6 +68,12 @@ def test_rejects_hold_the_whole_import_unless_accepted(inputs: Path) -> None:
     assert "portfolios.yaml" not in accepted.output
 
 
+def test_a_header_alone_gives_nothing(inputs: Path, tmp_path: Path) -> None:
+    header = SAMPLE.read_text(encoding="utf-8").splitlines()[0]
+    (tmp_path / "empty.csv").write_text(header + "\n")
+    assert imported(inputs, tmp_path / "empty.csv").exit_code == 2
+
+
 def test_lines_ignored_for_one_reason_are_told_together(inputs: Path) -> None:
     shown = imported(inputs, SAMPLES / "kraken" / "ledgers.csv", "--dry-run").output
     assert shown.count("into one trade") == 1
