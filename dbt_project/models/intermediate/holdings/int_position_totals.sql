@@ -21,11 +21,18 @@ scope as not materialized (
 
 ),
 
--- an instrument in several accounts counts once
+-- an instrument in several accounts counts once; most portfolios have one account
 spread as (
 
     select portfolio_id, instrument_id
     from positions
+    where
+        portfolio_id in (
+            select several.portfolio_id
+            from positions as several
+            group by several.portfolio_id
+            having min(several.account_id) <> max(several.account_id)
+        )
     group by portfolio_id, instrument_id
     having min(account_id) <> max(account_id)
 

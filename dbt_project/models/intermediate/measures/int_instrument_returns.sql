@@ -31,6 +31,28 @@ dividends as (
 
 ),
 
+-- in each currency that asks, here, where they are few; one without a rate leaves the day without a return
+converted_dividends as (
+
+    select
+        asked.base_currency,
+        asked.instrument_id,
+        dividends.ex_date,
+        case
+            when dividends.currency = asked.base_currency then dividends.amount
+            else dividends.amount * fx.rate
+        end as amount_base
+    from asked
+    inner join dividends on asked.instrument_id = dividends.instrument_id
+    left join {{ ref('int_fx_daily') }} as fx
+        on
+            dividends.currency = fx.currency
+            and asked.base_currency = fx.quote
+            and dividends.ex_date = fx.fx_date
+    where dividends.amount is not null
+
+),
+
 -- a split shows in the first price from its ex-date on, not in one that is carried over it
 splits as (
 
@@ -55,12 +77,7 @@ priced as (
         prices.price
         * case when prices.currency = asked.base_currency then 1 else fx.rate end
         * coalesce(splits.ratio, 1)
-        -- a dividend without a rate leaves the day without a return
-        + case
-            when dividends.amount is null then 0
-            when dividends.currency = asked.base_currency then dividends.amount
-            else dividends.amount * dividend_fx.rate
-        end as price_base,
+        + case when dividends.ex_date is null then 0 else dividends.amount_base end as price_base,
         prices.price * case when prices.currency = asked.base_currency then 1 else fx.rate end as close_base
     from asked
     inner join {{ ref('int_instruments') }} as instruments on asked.instrument_id = instruments.instrument_id
@@ -73,13 +90,11 @@ priced as (
             and prices.valuation_date = fx.fx_date
     left join splits
         on asked.instrument_id = splits.instrument_id and prices.valuation_date = splits.shown_date
-    left join dividends
-        on asked.instrument_id = dividends.instrument_id and prices.valuation_date = dividends.ex_date
-    left join {{ ref('int_fx_daily') }} as dividend_fx
+    left join converted_dividends as dividends
         on
-            dividends.currency = dividend_fx.currency
-            and asked.base_currency = dividend_fx.quote
-            and prices.valuation_date = dividend_fx.fx_date
+            asked.base_currency = dividends.base_currency
+            and asked.instrument_id = dividends.instrument_id
+            and prices.valuation_date = dividends.ex_date
     where instruments.asset_class <> 'rate'
 
 )

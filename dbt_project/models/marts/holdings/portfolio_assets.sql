@@ -60,9 +60,9 @@ lot_costs as (
         lots.instrument_id,
         case
             when
-                bool_and(coalesce(lots.cost_base * case
-                    when portfolios.base_currency = 'fiat:USD' then 1 else usd.rate
-                end, null) is not null)
+                bool_and(
+                    lots.cost_base is not null and (portfolios.base_currency = 'fiat:USD' or usd.rate is not null)
+                )
                 then sum(lots.cost_base * case when portfolios.base_currency = 'fiat:USD' then 1 else usd.rate end)
         end as cost_basis_usd
     from {{ source('ledger', 'ledger_lots') }} as lots
@@ -73,6 +73,7 @@ lot_costs as (
             portfolios.base_currency = usd.currency
             and usd.quote = 'fiat:USD'
             and usd.fx_date = (lots.acquired_at at time zone 'UTC')::date
+    where lots.instrument_id not like 'fiat:%'
     group by lots.portfolio_id, lots.account_id, lots.instrument_id
 
 ),
