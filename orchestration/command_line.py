@@ -6,7 +6,7 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -24,6 +24,7 @@ from orchestration.export_commands import export
 from orchestration.import_command import import_files
 from orchestration.market_commands import instruments, market
 from orchestration.orders_command import make_orders
+from orchestration.outcome import Outcome, rejected
 from orchestration.price_commands import prices
 from orchestration.settings import SettingsError, load_settings, pass_on
 from orchestration.snapshot_command import take_snapshot
@@ -67,16 +68,11 @@ def run(
 ) -> None:
     """One full, gated run; the last line is a JSON summary. Exit 0 published, 2 bad inputs, 3 held, 1 crash."""
     folder = _inputs(load_settings(), inputs)  # first: without one no server need be started
+    _require_as_of(as_of)
     settings, url = _settings(database_url_)
     from orchestration.pipeline import run_pipeline
 
-    outcome = run_pipeline(settings, url, str(folder), as_of, is_watched=True)
-    for message in outcome.messages:
-        print(f"  {message}", file=sys.stderr)
-    if outcome.summary["status"] in {"published", "unchanged"}:
-        _print_summary(url)
-    print(outcome.to_json(), flush=True)
-    raise typer.Exit(outcome.exit_code)
+    _end(run_pipeline(settings, url, str(folder), as_of, is_watched=True), url)
 
 
 @app.command()
@@ -162,6 +158,25 @@ def db_url(
         _fail("--reader knows the embedded server only; on your own server give bi_reader a password and use it")
     else:
         print(database_url(settings))
+
+
+def _require_as_of(as_of: str | None) -> None:
+    """End a run that would be refused for its as-of before anything is started for it."""
+    from assets.publication.runs import AsOfError, read_window
+
+    try:
+        read_window(as_of, datetime.now(UTC))
+    except AsOfError as error:
+        _end(rejected([str(error)]))
+
+
+def _end(outcome: Outcome, url: str = "") -> NoReturn:
+    for message in outcome.messages:
+        print(f"  {message}", file=sys.stderr)
+    if outcome.summary["status"] in {"published", "unchanged"}:
+        _print_summary(url)
+    print(outcome.to_json(), flush=True)
+    raise typer.Exit(outcome.exit_code)
 
 
 def _print_summary(url: str) -> None:

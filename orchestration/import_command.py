@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import defaultdict
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _SHOWN_ROWS = 8
 #: Lines of one reason or one kind that are named one by one.
 _SHOWN_LINES = 10
+#: Reasons that differ in it alone are one: half of the lines of a ledger of Kraken are joined with another one.
+_LINE_NUMBER = re.compile(r"\bline \d+")
 _SHOWN_COLUMNS = ("executed_at", "type", "instrument", "quantity", "price", "amount", "currency", "fee", "tax")
 
 
@@ -100,7 +103,7 @@ def _print_plan(plan: FilePlan, from_account: str | None) -> None:
         print(f"  kept as it stands at {known.place}: {unit} {known.line} differs: {known.differences}")
     by_reason: dict[str, list[int]] = defaultdict(list)
     for line, reason in plan.ignored.items():
-        by_reason[reason].append(line)
+        by_reason[_LINE_NUMBER.sub("another line", reason)].append(line)
     for reason, lines in by_reason.items():
         print(f"  ignored {_lines(lines, unit)}: {reason}")
     same = [known.line for known in plan.known if not known.differences]

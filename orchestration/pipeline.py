@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from assets.publication.runs import engine_version
 from assets.warehouse.database import Connection, connect, has_relation, redact
 from orchestration.automation import DAILY_JOB, run_config
 from orchestration.instance import PROCESS_TAG, open_instance, process_tag
+from orchestration.outcome import Outcome, rejected, summary
 from orchestration.resources import PROGRESS_VARIABLE
 from orchestration.settings import Settings, pass_on
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
-
-#: Exit codes of `holdfast run`, by status.
-EXIT_CODES = {"published": 0, "unchanged": 0, "failed": 1, "rejected": 2, "held": 3}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended: the summary of the contract, and what to tell a person."""
-
-    summary: dict[str, Any]
-    messages: tuple[str, ...] = ()
-
-    @property
-    def exit_code(self) -> int:
-        """0 published or unchanged, 1 crash, 2 bad inputs, 3 held."""
-        return EXIT_CODES[self.summary["status"]]
-
-    def to_json(self) -> str:
-        """The one-line summary."""
-        return json.dumps(self.summary, default=str)
 
 
 def run_pipeline(
@@ -88,14 +68,14 @@ def run_pipeline(
 
 
 def _outcome(conn: Connection, run_id: str, failures: Iterable[Any]) -> Outcome:
-    rejected = [f for f in failures if _metadata(f).get("kind") == "rejected"]
-    if rejected:
-        return Outcome(_summary(conn, None, "rejected", None, [], 0), tuple(_problems(rejected[0])))
+    refused = [f for f in failures if _metadata(f).get("kind") == "rejected"]
+    if refused:
+        return rejected(_problems(refused[0]))
     row = None
     if has_relation(conn, "ops.runs"):
         row = conn.execute("select status, as_of, summary from ops.runs where run_id = %s", [run_id]).fetchone()
     if row is None:
-        return Outcome(_summary(conn, None, "failed", None, [], 0), tuple(_errors(failures)))
+        return Outcome(summary("failed"), tuple(_errors(failures)))
     status, as_of, details = row
     failed = conn.execute(
         "select check_name, coalesce(portfolio_id, 'the run'), coalesce(first_offenders, ''), next_step"
@@ -113,7 +93,7 @@ def _outcome(conn: Connection, run_id: str, failures: Iterable[Any]) -> Outcome:
 
 
 def _summary(
-    conn: Connection, run_id: str | None, status: str, as_of: Any, failed_checks: list[str], changed_rows: int
+    conn: Connection, run_id: str, status: str, as_of: datetime, failed_checks: list[str], changed_rows: int
 ) -> dict[str, Any]:
     is_visible = status in {"published", "unchanged"}
     publication = portfolios = None
@@ -122,19 +102,17 @@ def _summary(
         portfolios = conn.execute("select count(*) from marts.portfolios where is_active and not is_held").fetchone()
     if status == "unchanged":
         held = conn.execute("select portfolio_id from marts.portfolios where is_held order by 1").fetchall()
-    elif run_id is None:
-        held = []
     else:
         held = conn.execute("select portfolio_id from ops.held_portfolios order by 1").fetchall()
-    return {
-        "publication_id": publication[0] if publication else None,
-        "status": status,
-        "as_of": as_of.isoformat() if as_of else None,
-        "portfolios": portfolios[0] if portfolios else 0,
-        "held_portfolios": [row[0] for row in held],
-        "failed_checks": failed_checks,
-        "changed_rows": changed_rows,
-    }
+    return summary(
+        status,
+        publication_id=publication[0] if publication else None,
+        as_of=as_of,
+        portfolios=portfolios[0] if portfolios else 0,
+        held_portfolios=[row[0] for row in held],
+        failed_checks=failed_checks,
+        changed_rows=changed_rows,
+    )
 
 
 def _metadata(failure: Any) -> dict[str, Any]:

@@ -88,12 +88,24 @@ ANALYTICS_GATES: tuple[Gate, ...] = (
         reach="portfolio",
         severity="error",
         threshold="1e-9",
-        description="The weights of what a portfolio holds are shares of one whole.",
+        description="The weights of what a portfolio holds are shares of one whole, and no bucket adds or loses any.",
         next_step="Report it: an allocation does not add up.",
         offenders="""
-            select portfolio_id, null, dimension || ': ' || sum(weight)
-            from build.portfolio_allocation where weight > 0 and dimension = 'asset'
-            group by portfolio_id, dimension having abs(sum(weight) - 1) > 1e-9""",
+            with held as (
+                -- a debt in one account and the same asset in another share a bucket: its weight is that of both
+                select portfolio_id, sum(weight) as weight, sum(weight) filter (where weight > 0) as positive,
+                       sum(abs(weight)) as size
+                from build.portfolio_assets where weight is not null group by portfolio_id),
+            allocated as (
+                select portfolio_id, sum(weight) as weight
+                from build.portfolio_allocation where weight is not null and dimension = 'asset'
+                group by portfolio_id)
+            select portfolio_id, null, 'asset: ' || coalesce(allocated.weight, 0) || ' of ' || held.weight
+                   || ', holdings: ' || held.positive
+            from held left join allocated using (portfolio_id)
+            where abs(held.positive - 1) > 1e-9
+               or abs(coalesce(allocated.weight, 0) - held.weight) > 1e-9 * held.size
+            order by portfolio_id""",
     ),
     Gate(
         name="targets_are_feasible",

@@ -4,26 +4,44 @@ Belongs here: fixtures that need PostgreSQL, and the guard before anything is de
 none of them. Databases are copies of a template that holds the migrations and the role bi_reader.
 """
 
+from __future__ import annotations
+
 import os
 import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from psycopg import sql
 
 from assets.warehouse.database import connect
+from assets.warehouse.dbt import MANIFEST
 from assets.warehouse.migrate import migrate
 from assets.warehouse.roles import ensure_reader_role
 from orchestration import embedded_postgres
 from orchestration.embedded_postgres import ServerInfo
 from orchestration.postmaster import is_alive
 
+if TYPE_CHECKING:
+    from orchestration.pipeline import Outcome
+
 SERVER_FOLDER_PREFIX = "holdfast-test-"
 TEMPLATE = "holdfast_template"
+#: Files of many whole runs, the longest first.
+LONGEST = (
+    "integration/test_days.py", "integration/test_pipeline.py", "integration/test_readers.py",
+    "integration/test_wallets.py", "integration/test_command_line.py", "integration/test_as_known_at.py",
+    "golden/test_performance_cases.py", "integration/test_market.py", "integration/test_export.py",
+    "integration/test_wallet_ledger.py", "integration/test_readme.py", "integration/test_embedded_postgres.py",
+    "integration/test_archive.py", "integration/test_reconciliation.py", "integration/test_order_of_inputs.py",
+    "integration/test_accounts.py", "integration/test_price_sources.py", "dbt/test_unit_tests.py",
+    "integration/test_demo_chains.py", "unit/performance/test_compiled.py",
+)  # fmt: skip
 # tests need no durability, and several servers may share the machine
 FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "shared_buffers": "128MB"}
 
@@ -31,9 +49,23 @@ FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit"
 def pytest_configure(config: pytest.Config) -> None:
     """No test reaches a live service; each of several test processes has a dbt target of its own: what one writes there another may be reading."""
     os.environ["HOLDFAST_SOURCES"] = "none"
+    # xdist would begin with the files of the most tests; those of whole runs have few
+    config.option.loadscopereorder = False
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker:
-        os.environ["DBT_TARGET_PATH"] = str(Path(tempfile.gettempdir()) / f"holdfast-dbt-{os.getppid()}-{worker}")
+        target = Path(tempfile.gettempdir()) / f"holdfast-dbt-{os.getppid()}-{worker}"
+        os.environ["DBT_TARGET_PATH"] = str(target)
+        os.environ["DBT_WRITE_JSON"] = "false"  # a manifest of each invocation, for which a run spends a twentieth
+        parsed = MANIFEST.with_name("partial_parse.msgpack")
+        if parsed.exists():  # what was parsed before is not parsed again by each process
+            target.mkdir(exist_ok=True)
+            shutil.copy2(parsed, target)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files: one that begins last keeps a process busy while the others have nothing to do."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -128,6 +160,48 @@ def database_url(postgres_server: ServerInfo, template_database: str) -> Iterato
 def module_database_url(postgres_server: ServerInfo, template_database: str) -> Iterator[str]:
     """The URL of a fresh, migrated database shared by the tests of one module."""
     with fresh_database(postgres_server, template_database) as url:
+        yield url
+
+
+@dataclass(frozen=True)
+class FirstRun:
+    """How a whole run of `two_portfolios` ended, and the database that it left, which is only copied."""
+
+    template: str
+    outcome: Outcome
+
+
+@pytest.fixture(scope="session")
+def first_run(
+    postgres_server: ServerInfo, template_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[FirstRun]:
+    """The run that comes before what most tests of whole runs look at, made once."""
+    from tests.pipeline_runs import run, two_portfolios
+
+    folder = tmp_path_factory.mktemp("first_run")
+    with fresh_database(postgres_server, template_database) as url:
+        outcome = run(two_portfolios(folder / "inputs"), url, folder / "home")
+        assert outcome.summary["status"] == "published", outcome.messages
+        name = url.rpartition("/")[2]
+        with connect(postgres_server.url, autocommit=True) as connection:
+            # dbt keeps its session until it is asked again, and what is in use cannot be copied
+            connection.execute(
+                "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = %s", [name]
+            )
+        yield FirstRun(name, outcome)
+
+
+@pytest.fixture
+def published_url(postgres_server: ServerInfo, first_run: FirstRun) -> Iterator[str]:
+    """The URL of a database for one test in which `two_portfolios` is published."""
+    with fresh_database(postgres_server, first_run.template) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_published_url(postgres_server: ServerInfo, first_run: FirstRun) -> Iterator[str]:
+    """The same, shared by the tests of one module."""
+    with fresh_database(postgres_server, first_run.template) as url:
         yield url
 
 

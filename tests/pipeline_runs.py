@@ -10,11 +10,14 @@ import yaml
 from dagster import DagsterInstance
 
 from assets.warehouse.database import connect
-from orchestration.pipeline import Outcome, run_pipeline
+from orchestration.outcome import Outcome
+from orchestration.pipeline import run_pipeline
 from orchestration.settings import Settings, find_project_root
 
 TRANSACTION_HEADER = "portfolio,account,executed_at,type,instrument,quantity,price,amount,currency,fee,fee_currency,tax,group_id,external_id"
 PRICE_HEADER = "instrument,priced_at,price,currency"
+#: Prices of the ten days for which nothing is wrong.
+GOOD: list[float | str] = [100, 101, 102, 103, 104, 105, 106, 107, 108, 110]
 DAYS = [f"2024-01-{day:02d}" for day in range(1, 11)]
 
 
@@ -48,6 +51,25 @@ def write_inputs(
     if balances is not None:
         _write(folder / "balances" / "balances.csv", "portfolio,account,instrument,balance_at,quantity", balances)
     return folder
+
+
+def two_portfolios(folder: Path, prices: list[float | str] | None = None, extra: list[str] | None = None) -> Path:
+    """The inputs of most whole runs: one portfolio with cash, stock and a benchmark, and another's single position."""
+    return write_inputs(
+        folder,
+        [
+            portfolio("cash-and-stock", benchmark="etf:SPY"),
+            portfolio("other", user_id="somebody", cash="implicit"),
+        ],
+        transactions=[
+            "cash-and-stock,main,2024-01-01,DEPOSIT,fiat:USD,10000,,,,,,,,d1",
+            "cash-and-stock,main,2024-01-02,BUY,etf:SPY,10,101,,USD,1.50,USD,,,b1",
+            "cash-and-stock,main,2024-01-05,DIVIDEND,etf:SPY,7,,,USD,,,,,i1",
+            "other,main,2024-01-03,BUY,etf:SPY,1,102,,USD,,,,,b2",
+            *(extra or []),
+        ],
+        prices=daily_prices("etf:SPY", prices or GOOD),
+    )
 
 
 def daily_prices(instrument: str, values: list[float | str], currency: str = "USD") -> list[str]:

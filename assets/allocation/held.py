@@ -14,7 +14,7 @@ def current_weights(holdings: Iterable[Holding], kept: Collection[str] = ()) -> 
 
     Args:
         holdings: one per instrument, cash included.
-        kept: held instruments that the targets know nothing of (as in `suggest`): they are out of both.
+        kept: held instruments that the targets know nothing of (`left_out` of rebalancing): they are out of both.
     """
     values = _values(holdings, kept)
     total = sum(values.values(), Decimal(0))

@@ -15,6 +15,7 @@ from hashlib import sha256
 from io import StringIO
 from itertools import islice
 
+from assets.importers.csv_records import DELIMITERS
 from assets.importers.model import CanonicalRow, Parsed, Reject, Symbols, UnknownSymbolError
 from assets.registry.identifiers import Refusal, held_instrument_id
 from assets.registry.secret_shapes import secret_kind
@@ -25,6 +26,8 @@ _LARGEST_EXPONENT = 40
 _PRECISION = 200  # a product of two numbers of a line stays exact
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+# Where cells are parted otherwise, 1,250 may be one and a quarter: a spreadsheet in another language writes it so.
+_EITHER = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f]+")  # line breaks in a cell too: a value of the ledger is one line
 _MAP_REMEDY = "say what it is with --map SYMBOL=INSTRUMENT, as in --map XYZ=crypto:XYZ"
@@ -64,29 +67,36 @@ class Line:
 
 def header_of(text: str, is_header: Callable[[frozenset[str]], bool]) -> list[str] | None:
     """The first of the leading records that `is_header` takes for the header, or None."""
-    for record in islice(_records(text), _PREAMBLE_RECORDS):
-        if is_header(frozenset(record.cells)):
-            return record.cells
-    return None
+    return _header(text, is_header)[0]
 
 
 def read_lines(text: str, is_header: Callable[[frozenset[str]], bool]) -> tuple[list[str], list[Line]]:
     """The columns and the lines of data below them; a header repeated further down is passed over as well.
 
+    The products write commas; a file that a spreadsheet has saved again may have semicolons or tabs.
+
     Returns:
         No columns and no lines where there is no header.
     """
-    header = header_of(text, is_header)
+    header, delimiter = _header(text, is_header)
     if header is None:
         return [], []
     lines: list[Line] = []
     is_below = False
-    for record in _records(text):
+    for record in _records(text, delimiter):
         if record.cells == header:
             is_below = True
         elif is_below:
-            lines.append(_line(record, header))
+            lines.append(_line(record, header, delimiter))
     return header, lines
+
+
+def _header(text: str, is_header: Callable[[frozenset[str]], bool]) -> tuple[list[str] | None, str]:
+    for delimiter in DELIMITERS:
+        for record in islice(_records(text, delimiter), _PREAMBLE_RECORDS):
+            if is_header(frozenset(record.cells)):
+                return record.cells, delimiter
+    return None, ""
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,7 @@ class _Record:
     error: str = ""
 
 
-def _line(record: _Record, header: list[str]) -> Line:
+def _line(record: _Record, header: list[str], delimiter: str) -> Line:
     cells = record.cells
     while len(cells) > len(header) and not cells[-1]:
         cells = cells[:-1]
@@ -108,12 +118,18 @@ def _line(record: _Record, header: list[str]) -> Line:
         if record.ends > record.begins:
             problem += f", in the lines up to {record.ends}: a quote may not be closed"
         return Line(record.begins, {}, problem)
+    either = next((cell for cell in cells if delimiter != "," and _EITHER.fullmatch(cell)), None)
+    if either is not None:
+        problem = (
+            f"{either} may have a decimal comma or a comma between thousands, in a file without commas between cells"
+        )
+        return Line(record.begins, {}, problem)
     return Line(record.begins, {name: value for name, value in zip(header, cells, strict=True) if name})
 
 
-def _records(text: str) -> Iterator[_Record]:
+def _records(text: str, delimiter: str) -> Iterator[_Record]:
     """Records that are not blank, with the numbers of their lines."""
-    reader = csv.reader(StringIO(text.removeprefix("\ufeff"), newline=""))
+    reader = csv.reader(StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=delimiter)
     begins = 1
     while True:
         try:

@@ -17,6 +17,10 @@ _MARKS = (
 )
 
 
+#: Archives and workbooks (xlsx, ods) alike.
+_ZIP = b"PK\x03\x04"
+
+
 class SourceFileError(ValueError):
     """A file that cannot be read as text; the message names it and what to do."""
 
@@ -33,6 +37,8 @@ def read_source(path: Path) -> SourceFile:
         data = path.read_bytes()
     except OSError as error:
         raise SourceFileError(f"{path} cannot be read ({error.strerror}); check its name and permissions") from error
+    if data.startswith(_ZIP):
+        raise SourceFileError(f"{path} is an archive or a workbook, no text file; unpack it, or save it as CSV UTF-8")
     encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
     mark = next((mark for mark, _ in _MARKS if data.startswith(mark)), b"")
     try:

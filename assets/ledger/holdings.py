@@ -193,7 +193,7 @@ class Holdings(Postings):
             instrument: what they were of.
             parts: from `release`.
             proceeds: before the fee; None (no value known) counts as the known cost.
-            fee: in base currency, lowers the gain.
+            fee: in base currency, lowers the gain; without proceeds that it could lower it is a `fee`.
             sale_fx: rate of the quote currency to base if booked, else looked up.
             role: tells several disposals of one transaction apart.
 
@@ -202,10 +202,14 @@ class Holdings(Postings):
         """
         if proceeds is None and any(part.is_counted and not part.is_missing and not part.is_short for part in parts):
             proceeds = total(part.cost for part in parts if part.cost is not None)
+        if proceeds is None and fee:
+            self.enter("fee", account, instrument, fee)
+            fee = ZERO
         merged = merge_parts(parts)
         units = total(part.quantity for part in merged) if len(merged) > 1 else ONE  # one part takes all of it
         if sale_fx is None and (proceeds is None or not is_fiat(instrument)):  # money of known value needs none
             sale_fx = self.quote_rate(instrument)
+        has_twins = len(merged) > 1 and len({part.lot_id for part in merged}) < len(merged)  # of one lot, one uncounted
         price_gain = currency_gain = ZERO
         left, fee_left = proceeds, fee
         for index, part in enumerate(merged):
@@ -225,7 +229,8 @@ class Holdings(Postings):
                     self.enter("carried_price", account, instrument, gain - of_currency)
                     self.enter("carried_currency", account, instrument, of_currency)
             if not is_fiat(instrument):
-                self._disposal_row(account, instrument, part, share, fee_share, gain, of_currency, role)
+                row_role = f"{role}-uncounted" if has_twins and not part.is_counted else role
+                self._disposal_row(account, instrument, part, share, fee_share, gain, of_currency, row_role)
         self.enter("realized_price", account, instrument, price_gain)
         self.enter("realized_currency", account, instrument, currency_gain)
         return proceeds
@@ -326,8 +331,10 @@ class Holdings(Postings):
         is_joined = position.is_fiat or self.is_average or (last is not None and last.lot_id == part.lot_id)
         if last is not None and is_joined and last.is_counted == part.is_counted:
             last.absorb(part)
-        else:
-            position.shorts.append(part)
+            return
+        if last is not None and last.lot_id == part.lot_id:  # one event, with and without a value
+            part.lot_id += "-uncounted"
+        position.shorts.append(part)
 
     def _cover(
         self, position: Position, quantity: Decimal, cost: Decimal | None, fx: Decimal | None

@@ -5,7 +5,8 @@ matching of legs (transfers), the movements themselves (books).
 
 Rules: a purchase's fee and tax add to cost; a sale's fee lowers proceeds; a sale's tax is a `tax` entry; a fee in the
 received asset lessens what is received; a fee in the sold asset takes lots along; a fee in a third asset is a
-disposal of it at market value. `trade_fee` and `trade_tax` tell what is already in cost or proceeds.
+disposal of it at market value. `trade_fee` and `trade_tax` tell what is already in cost or proceeds. Where no cost or
+proceeds is known, or money is sold or not held (implicit cash), there is nothing to add a fee to: it is a `fee` entry.
 """
 
 from dataclasses import dataclass, field
@@ -51,13 +52,18 @@ def third_fee(books: Books, t: Transaction, fee: Decimal) -> Decimal:
     return books.charge(account, t.charged_in, fee, "-fee")
 
 
+def can_bear(books: Books, instrument: str, value: Decimal | None) -> bool:
+    """Whether a fee can be part of what is given or received; implicit cash is a flow of the value alone."""
+    return value is not None and not (books.is_implicit and is_fiat(instrument))
+
+
 def fee_ate_all(books: Books, t: Transaction, cost: Decimal | None, excess: Decimal) -> Decimal:
     """A fee in the received asset left nothing of it: what that had cost is a fee, and units beyond it leave holdings.
 
     Returns:
         the whole fee in base currency.
     """
-    fee_base = (cost or ZERO) + (books.charge(t.account_id, t.instrument_id, excess, "-fee") if excess else ZERO)
+    fee_base = (cost or ZERO) + (books.charge(t.account_id, t.instrument_id, excess, "-excess") if excess else ZERO)
     books.enter("fee", t.account_id, t.instrument_id, fee_base)
     return fee_base
 
@@ -80,6 +86,10 @@ def buy(books: Books, t: Transaction) -> None:
         fee_base = other_fee = third_fee(books, t, fee)
     value = paid * rate if rate is not None else books.market(t.instrument_id, t.quantity)
     value = books.pay(t.money_account, currency, paid, value, "trade")
+    is_borne = not other_fee or can_bear(books, t.instrument_id, value)
+    if not is_borne:
+        books.enter("fee", t.account_id, t.instrument_id, other_fee)
+        other_fee = ZERO
     cost = None if value is None else value + other_fee
     if received > ZERO:
         if is_fiat(t.instrument_id):
@@ -91,7 +101,7 @@ def buy(books: Books, t: Transaction) -> None:
         books.record(t, gross, fee_base, None if rate is None else tax * rate)
         return
     tax_base = None if rate is None else tax * rate
-    _inform(books, t, gross, fee_base, tax_base, is_tax_in_cost=True)
+    _inform(books, t, gross, fee_base, tax_base, is_fee_borne=is_borne, is_tax_in_cost=True)
 
 
 def sell(books: Books, t: Transaction) -> None:
@@ -114,6 +124,7 @@ def sell(books: Books, t: Transaction) -> None:
     tax_base = ZERO if rate is None else tax * rate
     if is_fiat(t.instrument_id):
         gross = books.pay(t.account_id, t.instrument_id, released, gross, "trade")
+        books.enter("fee", t.account_id, t.instrument_id, proceeds_fee)
     else:
         parts = books.release(t.account_id, t.instrument_id, released)
         gross = books.dispose(t.account_id, t.instrument_id, parts, gross, proceeds_fee, lot_rate(books, t))
@@ -122,7 +133,8 @@ def sell(books: Books, t: Transaction) -> None:
     net = None if gross is None else gross - kept
     books.collect(t.money_account, currency, net_money, net, "trade")
     books.enter("tax", t.account_id, t.instrument_id, tax_base)
-    _inform(books, t, gross, fee_base, tax_base, is_tax_in_cost=False)
+    is_borne = not proceeds_fee or (gross is not None and not is_fiat(t.instrument_id))
+    _inform(books, t, gross, fee_base, tax_base, is_fee_borne=is_borne, is_tax_in_cost=False)
 
 
 def _inform(
@@ -132,9 +144,10 @@ def _inform(
     fee_base: Decimal | None,
     tax_base: Decimal | None,
     *,
+    is_fee_borne: bool,
     is_tax_in_cost: bool,
 ) -> None:
-    if fee_base:
+    if fee_base and is_fee_borne:
         books.enter("trade_fee", t.account_id, t.instrument_id, fee_base)
     if tax_base and is_tax_in_cost:
         books.enter("trade_tax", t.account_id, t.instrument_id, tax_base)
@@ -143,12 +156,19 @@ def _inform(
 
 @dataclass
 class _SwapFees:
-    """Where the fees of a swap's legs go; keys are instruments."""
+    """Where the fees of a swap's legs go.
+
+    Attributes:
+        received: units by instrument, of a received asset.
+        given: units by instrument, of a given asset.
+        third: value in base currency by transaction id, of fees in other assets.
+        entered: transaction ids of legs whose fee is an entry of its own.
+    """
 
     received: dict[str, Decimal] = field(default_factory=dict)
     given: dict[str, Decimal] = field(default_factory=dict)
-    proceeds: Decimal = ZERO
-    cost: Decimal = ZERO
+    third: dict[str, Decimal] = field(default_factory=dict)
+    entered: set[str] = field(default_factory=set)
 
 
 def swap(books: Books, outs: list[Transaction], ins: list[Transaction]) -> None:
@@ -173,14 +193,15 @@ def swap(books: Books, outs: list[Transaction], ins: list[Transaction]) -> None:
         parts = [part for leg in released for part in leg]
         if any(part.is_counted and part.cost is not None and not part.is_short for part in parts):
             value = total(part.cost for part in parts if part.cost is not None)
-    for t, share, fee, parts in zip(outs, _shares(value, given), _shares(fees.proceeds, given), released, strict=True):
+    proceeds_fee, cost_fee = (_borne(books, legs, value, fees) for legs in (outs, ins))
+    for t, share, fee, parts in zip(outs, _shares(value, given), _shares(proceeds_fee, given), released, strict=True):
         books.about(t.transaction_id, t.transaction_id)
         if books.is_implicit and is_fiat(t.instrument_id):
             books.flow("trade", t.account_id, t.instrument_id, share)
         else:
             books.dispose(t.account_id, t.instrument_id, parts, share, fee or ZERO, lot_rate(books, t))
-        _settle_leg(books, t, share)
-    for t, share, fee in zip(ins, _shares(value, received), _shares(fees.cost, received), strict=True):
+        _settle_leg(books, t, share, is_fee_borne=t.transaction_id not in fees.entered)
+    for t, share, fee in zip(ins, _shares(value, received), _shares(cost_fee, received), strict=True):
         books.about(t.transaction_id, t.transaction_id)
         quantity = t.quantity - fees.received.pop(t.instrument_id, ZERO)
         cost = None if share is None else share + (fee or ZERO)
@@ -190,17 +211,30 @@ def swap(books: Books, outs: list[Transaction], ins: list[Transaction]) -> None:
             books.receive(t.account_id, t.instrument_id, quantity, cost, lot_rate(books, t))
         else:
             fee_ate_all(books, t, cost, -quantity)
-        _settle_leg(books, t, share)
+            fees.entered.add(t.transaction_id)
+        _settle_leg(books, t, share, is_fee_borne=t.transaction_id not in fees.entered)
 
 
-def _settle_leg(books: Books, t: Transaction, share: Decimal | None) -> None:
+def _borne(books: Books, legs: list[Transaction], value: Decimal | None, fees: _SwapFees) -> Decimal:
+    """Fees in third assets that lower proceeds, or add to cost, of one side; what it cannot bear is entered."""
+    if all(can_bear(books, t.instrument_id, value) for t in legs):
+        return total(fees.third.get(t.transaction_id, ZERO) for t in legs)
+    for t in legs:
+        if t.transaction_id in fees.third:
+            books.about(t.transaction_id, t.transaction_id)
+            books.enter("fee", t.account_id, t.instrument_id, fees.third[t.transaction_id])
+            fees.entered.add(t.transaction_id)
+    return ZERO
+
+
+def _settle_leg(books: Books, t: Transaction, share: Decimal | None, *, is_fee_borne: bool) -> None:
     """Pay the leg's tax, tell its fee, and record it."""
     tax_base = ZERO
     if t.tax:
         tax_base = books.charge(t.money_account, t.currency or books.base, t.tax, "-tax")
         books.enter("tax", t.account_id, t.instrument_id, tax_base)
     fee_base = books.market(t.charged_in, t.fee) if t.fee else ZERO
-    if fee_base:
+    if fee_base and is_fee_borne:
         books.enter("trade_fee", t.account_id, t.instrument_id, fee_base)
     books.record(t, share, fee_base, tax_base)
 
@@ -218,11 +252,7 @@ def _swap_fees(books: Books, outs: list[Transaction], ins: list[Transaction]) ->
             fees.given[t.charged_in] = fees.given.get(t.charged_in, ZERO) + t.fee
         else:
             books.about(t.transaction_id, t.transaction_id)
-            value = third_fee(books, t, t.fee)
-            if t.type == "SWAP_OUT":
-                fees.proceeds += value
-            else:
-                fees.cost += value
+            fees.third[t.transaction_id] = third_fee(books, t, t.fee)
     return fees
 
 

@@ -95,8 +95,8 @@ def make_plan(transactions: Iterable[Transaction], canonical: Canonical) -> Plan
 
 
 def wraps(outs: list[Transaction], ins: list[Transaction], canonical: Canonical) -> bool:
-    """Whether a swap only changes the form of one canonical instrument."""
-    return len({canonical(t.instrument_id) for t in (*outs, *ins)}) == 1
+    """Whether a swap only changes the form of one canonical instrument; money has no forms."""
+    return not is_fiat(outs[0].instrument_id) and len({canonical(t.instrument_id) for t in (*outs, *ins)}) == 1
 
 
 def carry(books: Books, outs: list[Transaction], ins: list[Transaction]) -> None:

@@ -14,7 +14,9 @@ from hashlib import sha256
 from assets.accounts.codes import Codes
 from assets.accounts.model import RefusedRecord
 from assets.orders.model import PENDING, REFUSED, Known, Money, Order, PlannedOrder, Skipped
+from assets.rebalancing.sentences import money_text
 
+_USD = "fiat:USD"
 _CENT, _STEP = Decimal("0.01"), Decimal("1e-9")
 # https://docs.alpaca.markets/docs/fractional-trading
 _LEAST_NOTIONAL = Decimal(1)
@@ -59,7 +61,8 @@ def make_orders(
         if order is not None and one.side == "buy":
             needed = order.notional_usd or one.value_usd or Decimal(0)
             if needed > left:
-                reason = f"needs {needed:.2f} USD and {left:.2f} are there: call again when sales are filled"
+                amounts = f"needs {money_text(needed, _USD)} and {money_text(left, _USD)} are there"
+                reason = f"{amounts}: call again when sales are filled"
             else:
                 left -= needed
         if reason or order is None:

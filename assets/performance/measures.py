@@ -42,7 +42,7 @@ class Measure:
 
 def measure(value: Floats, *undefined: tuple[Booleans | np.bool_, str]) -> Measure:
     """A measure whose code is that of the first condition that holds; the value becomes NaN there."""
-    code = np.full(value.shape, reasons.DEFINED, dtype="U32")
+    code = np.zeros(value.shape, dtype="U32")  # all `DEFINED`, the empty text
     is_undefined = np.zeros(value.shape, dtype=np.bool_)
     for condition, reason in reversed(undefined):
         code[condition] = reason

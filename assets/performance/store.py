@@ -6,7 +6,6 @@ be here: any formula, the queries (reading_*), the columns (frames). The run's t
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -26,6 +25,7 @@ from assets.performance.reading_holdings import read_holdings
 from assets.performance.reading_reference import Reference, benchmark_days, read_reference, return_rows
 from assets.performance.series import DailySeries
 from assets.warehouse.database import Connection, copy_frame
+from assets.warehouse.writing import write_meanwhile
 
 TABLES = ("performance", "contribution", "attribution", "comparison")
 PERFORMANCE, CONTRIBUTION, ATTRIBUTION, COMPARISON = TABLES
@@ -64,9 +64,6 @@ def run_performance(
 ) -> PerformanceSummary:
     """Replace `TABLES` of schema intermediate for every portfolio of the run's scope.
 
-    What is measured is written while the next portfolios are read and measured: the server works on one core, this
-    process on the other.
-
     Args:
         source: what is committed is read through it; another connection than `conn`.
         conn: in a transaction of the caller's.
@@ -78,30 +75,48 @@ def run_performance(
     """
     summary = PerformanceSummary()
     conn.execute("truncate intermediate.computed_months, " + ", ".join(f"intermediate.{table}" for table in TABLES))
-    reference = read_reference(source, as_of_date)
-    groups = together(reference.user)
-    with ThreadPoolExecutor(1) as thread:
-        writing: Future[float] | None = None
-        for portfolio_ids in chunks(days_of(source, as_of_date), groups):
-            begun = clock()
-            series = read_series(source, portfolio_ids, as_of_date)
-            months = [*pack(series, read_from_days(source, portfolio_ids))]
-            frames = {PERFORMANCE: standard_periods(series, as_of_date)}
-            summary.seconds += clock() - begun
-            frames |= _parts_and_comparisons(source, series, reference, groups, as_of_date)
-            if writing is not None:
-                summary.seconds += writing.result()
-            writing = thread.submit(_write, conn, months, frames, clock)
-            summary.portfolios += len(portfolio_ids)
-            summary.days += int(series.offsets[-1])
-            for table, frame in frames.items():
-                summary.rows[table] += frame.height
-        if writing is not None:
-            summary.seconds += writing.result()
+
+    def write(measured: _Measured) -> None:
+        begun = clock()
+        _write_months(conn, measured.months)
+        copy_frame(conn, f"intermediate.{PERFORMANCE}", measured.frames[PERFORMANCE])
+        summary.seconds += measured.seconds + clock() - begun
+        for table in (CONTRIBUTION, ATTRIBUTION, COMPARISON):
+            copy_frame(conn, f"intermediate.{table}", measured.frames[table])
+        for table, frame in measured.frames.items():
+            summary.rows[table] += frame.height
+        summary.portfolios += measured.portfolios
+        summary.days += measured.days
+
+    write_meanwhile(_measured(source, as_of_date, clock), write)
     for table in TABLES:
-        # by the others nobody joins
+        # by the other columns nobody joins
         conn.execute(f"analyze intermediate.{table} (portfolio_id, period_type)")
     return summary
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What is written of some portfolios: how many they are, their days, and the seconds that their periods took."""
+
+    portfolios: int
+    days: int
+    seconds: float
+    months: Sequence[PackedMonth]
+    frames: Mapping[str, pl.DataFrame]
+
+
+def _measured(source: Connection, as_of_date: date, clock: Callable[[], float]) -> Iterator[_Measured]:
+    reference = read_reference(source, as_of_date)
+    groups = together(reference.user)
+    for portfolio_ids in chunks(days_of(source, as_of_date), groups):
+        begun = clock()
+        series = read_series(source, portfolio_ids, as_of_date)
+        months = [*pack(series, read_from_days(source, portfolio_ids))]
+        frames = {PERFORMANCE: standard_periods(series, as_of_date)}
+        seconds = clock() - begun
+        frames |= _parts_and_comparisons(source, series, reference, groups, as_of_date)
+        yield _Measured(len(portfolio_ids), int(series.offsets[-1]), seconds, months, frames)
 
 
 def _parts_and_comparisons(
@@ -120,19 +135,6 @@ def _parts_and_comparisons(
         ATTRIBUTION: attribution_frame(series, holdings, explained),
         COMPARISON: comparison_frame(series, others, compared),
     }
-
-
-def _write(
-    conn: Connection, months: Sequence[PackedMonth], frames: Mapping[str, pl.DataFrame], clock: Callable[[], float]
-) -> float:
-    """Write the rows of some portfolios; returns the seconds that their days and periods took."""
-    begun = clock()
-    _write_months(conn, months)
-    copy_frame(conn, f"intermediate.{PERFORMANCE}", frames[PERFORMANCE])
-    seconds = clock() - begun
-    for table in (CONTRIBUTION, ATTRIBUTION, COMPARISON):
-        copy_frame(conn, f"intermediate.{table}", frames[table])
-    return seconds
 
 
 def _write_months(conn: Connection, months: Sequence[PackedMonth]) -> None:

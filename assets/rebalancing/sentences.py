@@ -1,4 +1,4 @@
-"""What a suggestion says of itself: sentences for its `reason`.
+"""What a suggestion and its order say of themselves: sentences for their `reason`.
 
 Belongs here: words, money with its currency, percent. Must not be here: what is traded and whether it pays
 (suggesting).
@@ -10,6 +10,12 @@ from assets.rebalancing.sizing import Drift
 from assets.rebalancing.worth import HORIZON_YEARS
 
 _CENT = Decimal("0.01")
+
+
+def money_text(amount: Decimal, currency: str) -> str:
+    """An amount for people, as in 1,234.50 EUR; `currency` as in fiat:EUR."""
+    shown = f"{amount:,.2f}" if abs(amount) >= _CENT or not amount else "less than 0.01"
+    return f"{shown} {currency.removeprefix('fiat:')}"
 
 
 def drift_sentence(drift: Drift, band: float) -> str:
@@ -24,17 +30,13 @@ def drift_sentence(drift: Drift, band: float) -> str:
 
 def loss_sentence(drift: Drift, cost: Decimal, tax: Decimal, gain: Decimal, base_currency: str) -> str:
     """Why a trade does not pay: its cost without tax and its tax, both >= 0, and its gain, in base currency."""
-
-    def money(amount: Decimal) -> str:
-        shown = f"{amount:,.2f}" if amount >= _CENT or not amount else "less than 0.01"
-        return f"{shown} {base_currency.removeprefix('fiat:')}"
-
-    paid = money(cost) + (f" and {money(tax)} of tax" if tax else "")
+    paid = money_text(cost, base_currency) + (f" and {money_text(tax, base_currency)} of tax" if tax else "")
     years = "a year" if HORIZON_YEARS == 1 else f"{HORIZON_YEARS:g} years"
     if gain < 0:
-        text = f"it costs {paid} and leads to more risk, worth a loss of {money(-gain)} in {years}"
+        text = f"it costs {paid} and leads to more risk, worth a loss of {money_text(-gain, base_currency)} in {years}"
     else:
-        text = f"it costs {paid}, more than the {money(gain)} that its lower risk is worth in {years}"
+        worth = money_text(gain, base_currency)
+        text = f"it costs {paid}, more than the {worth} that its lower risk is worth in {years}"
     return f"{_not_done(drift)}: {text}."
 
 

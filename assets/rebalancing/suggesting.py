@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from assets.rebalancing.costs import Cost, trading_cost
-from assets.rebalancing.drifting import Position, hold, position
-from assets.rebalancing.model import NO_TERMS, Covariance, Holding, Quote, Suggestion, Terms
+from assets.rebalancing.drifting import Position, hold
+from assets.rebalancing.model import NO_TERMS, Covariance, Quote, Suggestion, Terms
 from assets.rebalancing.sentences import (
     drift_sentence,
     loss_sentence,
@@ -68,29 +68,8 @@ class _Judged:
     loss_base: Decimal = _NOTHING
 
 
-def suggest(
-    holdings: Sequence[Holding],
-    targets: Mapping[str, float],
-    quotes: Mapping[str, Quote],
-    band: float,
-    *,
-    base_currency: str,
-    left_out: Mapping[str, str] | None = None,
-    needs_funding: bool = True,
-    market: Market | None = None,
-) -> tuple[Suggestion, ...]:
-    """Suggestions in order of instrument; none where nothing has a positive value.
-
-    Current weights are shares of all positive value, cash included. A held instrument without a target has the target
-    0. Arguments are those of `position`, and `base_currency`: of the values, as in fiat:EUR; `market`: lots, costs,
-    taxes and risk.
-    """
-    found = position(holdings, targets, quotes, band, left_out=left_out, needs_funding=needs_funding)
-    return () if found is None else settled(found, quotes, market or Market(), base_currency)
-
-
 def settled(found: Position, quotes: Mapping[str, Quote], market: Market, base_currency: str) -> tuple[Suggestion, ...]:
-    """The suggestions of a position, in order of instrument.
+    """The suggestions of a position, in order of instrument; `base_currency`, of its values, as in fiat:EUR.
 
     Where purchases need more than sales and the cash above its own target bring, all are scaled down alike. The trade
     that loses most is given up first; the others are sized and weighed again without it.

@@ -109,14 +109,14 @@ class _Files:
 def _read(folder: Path, now: datetime) -> tuple[Inputs | None, list[Problem]]:
     files = _find(folder)
     problems = list(files.problems)
-    portfolios: PortfoliosFile | None = None
-    known: KnownPortfolios | None = None
-    if PORTFOLIOS_FILE in files.documents:
-        portfolios, known, found = read_portfolios(files.documents[PORTFOLIOS_FILE])
-        problems += found
     instruments, declared, found = _instruments(files)
     problems += found
     groups = known_groups(None if declared is None else instruments)
+    portfolios: PortfoliosFile | None = None
+    known: KnownPortfolios | None = None
+    if PORTFOLIOS_FILE in files.documents:
+        portfolios, known, found = read_portfolios(files.documents[PORTFOLIOS_FILE], groups)
+        problems += found
     scenarios: tuple[Scenario, ...] = ()
     if SCENARIOS_FILE in files.documents:
         scenarios, found = read_scenarios(files.documents[SCENARIOS_FILE], groups)

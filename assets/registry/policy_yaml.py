@@ -9,7 +9,9 @@ from decimal import Decimal
 
 import yaml
 
+from assets.registry.groups import Groups, read_group
 from assets.registry.identifiers import instrument_id
+from assets.registry.instruments_csv import ASSET_CLASSES
 from assets.registry.model import GroupLimit, Policy, View
 from assets.registry.policy_limits import require_feasible
 from assets.registry.yaml_reader import Fields, Node, YamlReader
@@ -27,8 +29,13 @@ _KEYS = (
 _DIMENSIONS = ("asset_class", "chain", "protocol", "category")
 
 
-def read_policy(reader: YamlReader, node: Node) -> Policy | None:
+def read_policy(reader: YamlReader, node: Node, groups: Groups) -> Policy | None:
     """Read a policy; problems go to the reader.
+
+    Args:
+        reader: takes the problems.
+        node: the policy.
+        groups: those that an instrument can belong to (`known_groups`), for group limits.
 
     Returns:
         The policy, or None when it has no objective that can be read.
@@ -53,7 +60,7 @@ def read_policy(reader: YamlReader, node: Node) -> Policy | None:
             fields.get("covariance"), "covariance", ("sample", "exponential", "ledoit_wolf", "oas")
         )
         or "ledoit_wolf",
-        group_limits=_group_limits(reader, fields.get("group_limits")),
+        group_limits=_group_limits(reader, fields.get("group_limits"), groups),
         rebalance_band=_or(reader.decimal(fields.get("rebalance_band"), "rebalance_band", "0", "1"), Decimal("0.05")),
         min_holding=reader.decimal(fields.get("min_holding"), "min_holding", "0", "1", is_open=True),
         max_assets=reader.integer(fields.get("max_assets"), "max_assets", 1, 10000),
@@ -114,14 +121,14 @@ def _views(reader: YamlReader, node: Node | None) -> tuple[View, ...]:
     return tuple(views)
 
 
-def _group_limits(reader: YamlReader, node: Node | None) -> tuple[GroupLimit, ...]:
+def _group_limits(reader: YamlReader, node: Node | None, groups: Groups) -> tuple[GroupLimit, ...]:
     if node is None:
         return ()
     limits: list[GroupLimit] = []
     for item in reader.sequence(node, "group_limits"):
         fields = reader.mapping(item, "a group limit", ("by", "group", "min", "max"), ("by", "group"))
         by = reader.choice(fields.get("by"), "by", _DIMENSIONS)
-        group = reader.text(fields.get("group"), "group")
+        group = _group(reader, fields["group"], by, groups) if by is not None and "group" in fields else None
         low = _or(reader.decimal(fields.get("min"), "min", "0", "1"), Decimal(0))
         high = _or(reader.decimal(fields.get("max"), "max", "0", "1"), Decimal(1))
         if low > high:
@@ -138,6 +145,10 @@ def _group_limits(reader: YamlReader, node: Node | None) -> tuple[GroupLimit, ..
         if total > 1:
             reader.problem(node, f"minima by {by} that add up to at most 1", "lower some of them", f"sum {total}")
     return tuple(limits)
+
+
+def _group(reader: YamlReader, node: Node, by: str, groups: Groups) -> str | None:
+    return reader.choice(node, "group", ASSET_CLASSES) if by == "asset_class" else read_group(reader, node, by, groups)
 
 
 def _trading_costs(reader: YamlReader, node: Node | None) -> tuple[Decimal | None, Decimal | None]:

@@ -9,6 +9,7 @@ import re
 from decimal import Decimal
 
 from assets.registry.addresses import Family, family_of, wallet_address
+from assets.registry.groups import Groups
 from assets.registry.identifiers import Refusal, fiat_code, instrument_id, suggestion
 from assets.registry.limits_yaml import read_limits
 from assets.registry.model import Account, KnownPortfolios, Portfolio, PortfoliosFile, PriceSettings
@@ -39,11 +40,12 @@ _ALL_ACCOUNT_KEYS = ("id", "kind", "address", "chains", "exchange", "broker", "c
 _EXACT_SUM = Decimal("1e-6")
 
 
-def read_portfolios(data: bytes) -> tuple[PortfoliosFile | None, KnownPortfolios | None, list[Problem]]:
+def read_portfolios(data: bytes, groups: Groups) -> tuple[PortfoliosFile | None, KnownPortfolios | None, list[Problem]]:
     """Read portfolios.yaml.
 
     Args:
         data: the file's bytes.
+        groups: those that an instrument can belong to (`known_groups`).
 
     Returns:
         The file's content (None when there is any problem); what other files may refer to (None when not even that
@@ -58,7 +60,7 @@ def read_portfolios(data: bytes) -> tuple[PortfoliosFile | None, KnownPortfolios
     base = reader.checked(fields.get("base_currency"), "base_currency", fiat_code) or "USD"
     prices = _prices(reader, fields.get("prices"))
     nodes = reader.sequence(fields["portfolios"], "portfolios") if "portfolios" in fields else []
-    portfolios = [_portfolio(reader, node, base) for node in nodes]
+    portfolios = [_portfolio(reader, node, base, groups) for node in nodes]
     _unique(reader, nodes, [portfolio.id for portfolio in portfolios], "portfolio id")
     known = KnownPortfolios(
         {portfolio.id: frozenset(account.id for account in portfolio.accounts) for portfolio in portfolios},
@@ -84,7 +86,7 @@ def _prices(reader: YamlReader, node: Node | None) -> PriceSettings:
     return PriceSettings(resolution, tuple(sources))
 
 
-def _portfolio(reader: YamlReader, node: Node, base: str) -> Portfolio:
+def _portfolio(reader: YamlReader, node: Node, base: str, groups: Groups) -> Portfolio:
     fields = reader.mapping(node, "a portfolio", _PORTFOLIO_KEYS, ("id", "user_id", "accounts"))
     name = fields.get("id")
     portfolio_id = reader.matching(name, "id", _PORTFOLIO_ID, "1 to 64 of a-z, 0-9 and -") or ""
@@ -103,7 +105,7 @@ def _portfolio(reader: YamlReader, node: Node, base: str) -> Portfolio:
         risk_free_rate=reader.checked(fields.get("risk_free_rate"), "risk_free_rate", _risk_free_rate) or "0",
         accounts=_accounts(reader, fields),
         targets=_targets(reader, fields.get("targets")),
-        policy=read_policy(reader, fields["policy"]) if "policy" in fields else None,
+        policy=read_policy(reader, fields["policy"], groups) if "policy" in fields else None,
         tax_rate_short=short_rate,
         tax_rate_long=long_rate,
         limits=read_limits(reader, fields.get("limits")),

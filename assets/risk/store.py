@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain
 
 import numpy as np
 import polars as pl
@@ -21,6 +22,7 @@ from assets.risk.risk_rows import contribution_frame, risk_frame
 from assets.risk.scenarios import episodes
 from assets.risk.stress_rows import scenarios_of, stress_frame
 from assets.warehouse.database import Connection, copy_frame
+from assets.warehouse.writing import write_meanwhile
 
 TABLES = ("portfolio_risk", "risk_contributions", "stress_tests")
 # portfolios measured at once: gains of 730 days over two horizons take 12 MB, Monte Carlo's draws 40 MB
@@ -53,14 +55,18 @@ def run_risk(conn: Connection, as_of_date: date) -> RiskSummary:
     conn.execute("truncate " + ", ".join(f"intermediate.{table}" for table in TABLES))
     found = read_holdings(conn, as_of_date)
     reference = read_reference(conn, as_of_date, episodes())
-    for holdings in found:
-        for part, frames in _measured(holdings, reference):
-            summary.portfolios += part
-            for table, frame in frames.items():
-                rounded = frame.with_columns(selectors.ends_with("_base", "_usd").round(MONEY_DECIMALS))
-                summary.rows[table] += copy_frame(conn, f"intermediate.{table}", rounded)
+
+    def write(measured: tuple[int, dict[str, pl.DataFrame]]) -> None:
+        portfolios, frames = measured
+        summary.portfolios += portfolios
+        for table, frame in frames.items():
+            rounded = frame.with_columns(selectors.ends_with("_base", "_usd").round(MONEY_DECIMALS))
+            summary.rows[table] += copy_frame(conn, f"intermediate.{table}", rounded)
+
+    write_meanwhile(chain.from_iterable(_measured(holdings, reference) for holdings in found), write)
     for table in TABLES:
-        conn.execute(f"analyze intermediate.{table}")
+        # by the other columns nobody joins
+        conn.execute(f"analyze intermediate.{table} (portfolio_id)")
     return summary
 
 

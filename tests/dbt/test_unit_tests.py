@@ -10,7 +10,6 @@ import pytest
 
 from assets.warehouse import dbt
 from assets.warehouse.database import connect
-from tests.pipeline_runs import daily_prices, portfolio, run, write_inputs
 
 COVERED = {
     "allocation_risk", "exchange_rates", "int_all_transactions", "int_fx_daily", "int_fx_points",
@@ -35,18 +34,9 @@ ARITHMETIC = re.compile(r"\bover\b|\b(sum|avg|product|generate_series|lag|lead)\
 
 
 @pytest.fixture(scope="module")
-def built(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+def built(module_published_url: str) -> str:
     """A database where every model exists: a fixture takes its column types from the relation that it stands for."""
-    folder = tmp_path_factory.mktemp("unit_tests")
-    inputs = write_inputs(
-        folder / "inputs",
-        [portfolio("p")],
-        ["p,main,2024-01-01,DEPOSIT,fiat:USD,1000,,,,,,,,d1", "p,main,2024-01-02,BUY,etf:SPY,1,101,,USD,,,,,b1"],
-        daily_prices("etf:SPY", [100, 101, 102]),
-    )
-    outcome = run(inputs, module_database_url, folder / "home")
-    assert outcome.exit_code == 0, outcome.messages
-    return module_database_url
+    return module_published_url
 
 
 @pytest.fixture(scope="module")

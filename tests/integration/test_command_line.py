@@ -11,18 +11,18 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.conftest import make_home, remove_home
-from tests.integration.test_pipeline import two_portfolios
-from tests.pipeline_runs import one
+from tests.pipeline_runs import one, two_portfolios
 
 HOLDFAST = Path(sys.executable).with_name("holdfast")
 
 
-def holdfast(*arguments: str | Path, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def holdfast(
+    *arguments: str | Path, home: Path, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOLDFAST_", "DAGSTER_"))}
     return subprocess.run(
         [HOLDFAST, *arguments], env={**kept, "HOLDFAST_HOME": str(home), "HOLDFAST_SOURCES": "none", **environment},
-        capture_output=True, text=True, check=False, timeout=240, cwd=home.parent,
+        capture_output=True, text=True, check=False, timeout=240, cwd=cwd or home.parent,
     )  # fmt: skip
 
 
@@ -79,7 +79,6 @@ def test_validate_names_every_problem(tmp_path: Path) -> None:
     [
         (["run", "--inputs", "nowhere"], 2, "no folder"),
         (["run"], 2, "HOLDFAST_INPUTS"),
-        (["run", "--inputs", ".", "--as-of", "yesterday"], 2, "no date or time"),
     ],
 )
 def test_mistakes_are_named(arguments: list[str], code: int, said: str, database_url: str, tmp_path: Path) -> None:
@@ -88,6 +87,17 @@ def test_mistakes_are_named(arguments: list[str], code: int, said: str, database
     assert failed.returncode == code, failed.stdout + failed.stderr
     assert said in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+@pytest.mark.parametrize(("as_of", "said"), [("yesterday", "no date or time"), ("2999-01-01", "lies in the future")])
+def test_an_as_of_that_nobody_can_describe_starts_nothing(as_of: str, said: str, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    refused = holdfast("run", "--inputs", two_portfolios(tmp_path / "inputs"), "--as-of", as_of, home=home)
+
+    assert refused.returncode == 2
+    assert said in refused.stderr
+    assert json.loads(refused.stdout)["status"] == "rejected"
+    assert not home.exists()  # neither settings nor a server were made for it
 
 
 def test_an_unreachable_database_is_one_clear_line(tmp_path: Path) -> None:
@@ -100,26 +110,6 @@ def test_an_unreachable_database_is_one_clear_line(tmp_path: Path) -> None:
     assert "127.0.0.1" in failed.stderr
     assert "hidden-word" not in failed.stderr + failed.stdout
     assert "Traceback" not in failed.stderr
-
-
-def test_the_embedded_server_takes_readers(tmp_path: Path) -> None:
-    """Without any URL: the server starts, keeps running after the command, and `bi_reader` can log in and only read."""
-    home = make_home()
-    try:
-        done = holdfast("run", "--inputs", two_portfolios(tmp_path / "inputs"), "--as-of", "2024-01-10", home=home)
-        assert done.returncode == 0, done.stderr
-        url = holdfast("db", "url", "--reader", home=home).stdout.strip()
-        with psycopg.connect(url, autocommit=True) as connection:
-            assert connection.execute("select current_user, count(*) from marts.portfolios").fetchone() == (
-                "bi_reader",
-                2,
-            )
-            with pytest.raises(psycopg.Error):
-                connection.execute("create table bi.mine (a int)")
-        assert "postgresql://" in holdfast("db", "url", home=home).stdout
-        assert holdfast("down", home=home).stdout.strip() == "stopped"
-    finally:
-        remove_home(home)
 
 
 def test_what_cannot_start_says_why(empty_database_url: str, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ PORTFOLIOS = [
     portfolio("paused", benchmark="crypto:LATE"),
     portfolio("observed"),
     portfolio("dust", allow_short=True, benchmark="etf:SPY"),
+    portfolio("hedged", allow_short=True, accounts=[{"id": name, "kind": "manual"} for name in ("main", "margin")]),
 ]
 TRANSACTIONS = [
     "mixed,main,2024-01-01,DEPOSIT,fiat:USD,10000,,,,,,,,d1",
@@ -41,6 +42,10 @@ TRANSACTIONS = [
     "dust,main,2024-01-02,SELL,etf:FLAT,10000,101,,USD,,,,,s1",
     "dust,main,2024-01-04,WITHDRAWAL,fiat:USD,999.999,,,,,,,,w1",
     "dust,main,2024-01-08,DEPOSIT,fiat:USD,1000,,,,,,,,d2",
+    # owed in one account, held in the other
+    "hedged,main,2024-01-02,DEPOSIT,fiat:USD,2000,,,,,,,,d1",
+    "hedged,main,2024-01-03,BUY,etf:SPY,10,102,,USD,,,,,b1",
+    "hedged,margin,2024-01-04,SELL,etf:SPY,4,101,,USD,,,,,s1",
 ]
 BALANCES = [
     "observed,main,etf:SPY,2024-01-02,3",
@@ -75,7 +80,7 @@ def test_contributions_add_up_to_return_and_gain(url: str) -> None:
         " from marts.portfolio_performance join marts.portfolio_contribution using (portfolio_id, period_type)"
         " group by 1, 2, 3, 4",
     )
-    assert {portfolio_id for portfolio_id, *_ in found} == {"mixed", "implicit", "paused", "observed", "dust"}
+    assert {portfolio_id for portfolio_id, *_ in found} == {"mixed", "implicit", "paused", "observed", "dust", "hedged"}
     for portfolio_id, period, twr, gain, contributions, gains in found:
         if portfolio_id != "dust":
             assert contributions == pytest.approx(twr, abs=1e-9), (portfolio_id, period)
@@ -173,6 +178,8 @@ def test_before_the_benchmarks_second_price_there_are_no_effects(url: str) -> No
         ("contributions_add_up", "update intermediate.contribution set contribution = contribution + 1e-6"),
         ("contributions_add_up", "update intermediate.contribution set gain_base = gain_base + 1"),
         ("contributions_add_up", "delete from intermediate.contribution where instrument_id = 'etf:SPY'"),
+        ("weights_add_up", "update build.portfolio_allocation set weight = weight + 1e-6"),
+        ("weights_add_up", "update build.portfolio_assets set weight = weight * 2"),
         ("attribution_adds_up", "update intermediate.attribution set selection = selection + 1e-6"),
         (
             "dietz_agrees_with_twr",

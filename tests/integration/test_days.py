@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from assets.publication.runs import choose_scope
 from assets.warehouse.database import connect
-from tests.pipeline_runs import marts, portfolio, rows, run, write_inputs
+from tests.pipeline_runs import marts, one, portfolio, rows, run, write_inputs
 
 FIRST = date(2024, 1, 1)
 
@@ -103,6 +104,10 @@ def test_days_go_on_from_what_is_published(
 
     step("2024-01-20")
     assert _scope(database_url)["trader"] == (None, True)
+    # the folder knows forty days more; nothing looks ahead
+    assert one(database_url, "select max(valuation_date)::text from marts.portfolio_daily") == "2024-01-20"
+    priced = "select price_base from marts.portfolio_assets where (portfolio_id, instrument_id) = ('trader', 'etf:SPY')"
+    assert one(database_url, priced) == Decimal("103.375")
 
     # nothing but a day: each portfolio has one day more
     step("2024-01-21")
@@ -114,21 +119,21 @@ def test_days_go_on_from_what_is_published(
     assert scope["watcher"] == ("2024-01-21", False)
     assert _restated(database_url, 2) == dict.fromkeys(("trader", "sibling", "lender", "watcher"), "2024-01-21")
 
-    # a late sale and a late transfer restate their portfolios from their days on, the others have a day more
+    # a late sale and a late transfer restate their portfolios from their days on, the others have more of a day that has
+    # not ended; then it ends
     folder.transactions += [
         "trader,main,2024-01-10,SELL,equity:EUX,2,55,,EUR,1,EUR,,,s2",
         "trader,main,2024-01-12,TRANSFER_OUT,etf:SPY,2,,,,,,,g1,t1",
         "sibling,main,2024-01-12,TRANSFER_IN,etf:SPY,2,,,,,,,g1,t2",
     ]
-    step("2024-01-22")
+    step("2024-01-22T12:00:00Z")
     assert _restated(database_url, 3) == {
         "trader": "2024-01-10", "sibling": "2024-01-12", "lender": "2024-01-22", "watcher": "2024-01-22",
     }  # fmt: skip
+    step("2024-01-22")
+    assert _restated(database_url, 4)["lender"] == "2024-01-22"
 
-    # a moment within a day, then its end; the coin has its first price on the 3rd of February: a flow of that day
-    step("2024-01-25T12:00:00Z")
-    step("2024-01-25")
-    assert _restated(database_url, 5)["lender"] == "2024-01-25"
+    # the coin has its first price on the 3rd of February: a flow of that day
     folder.prices += _prices("crypto:COIN", 60, 20, since=33)
     folder.transactions += [
         "lender,main,2024-02-05,BUY,etf:SPY,1,110,,EUR,,,,,b9",
@@ -136,8 +141,8 @@ def test_days_go_on_from_what_is_published(
         "trader,main,2024-01-01,BUY,etf:SPY,8,60,,USD,,,,,b0",
     ]
     step("2024-02-06")
-    assert _restated(database_url, 6)["trader"] == "2024-01-01"
-    assert _restated(database_url, 6)["sibling"] == "2024-01-12"
+    assert _restated(database_url, 5)["trader"] == "2024-01-01"
+    assert _restated(database_url, 5)["sibling"] == "2024-01-12"
 
     outcome = run(folder.write(), module_database_url, tmp_path / "other", "2024-02-06")
     assert outcome.exit_code == 0, outcome.messages
@@ -150,9 +155,9 @@ def test_days_go_on_from_what_is_published(
     folder.prices = [line.replace("etf:SPY,2024-01-17,", "etf:SPY,2024-01-17,9") for line in folder.prices]
     folder.balances.append("watcher,main,etf:SPY,2024-01-19,11")
     step("2024-02-06")
-    assert _restated(database_url, 7)["trader"] == "2024-01-17"
-    assert _restated(database_url, 7)["watcher"] == "2024-01-17"
-    assert "lender" not in _restated(database_url, 7)
+    assert _restated(database_url, 6)["trader"] == "2024-01-17"
+    assert _restated(database_url, 6)["watcher"] == "2024-01-17"
+    assert "lender" not in _restated(database_url, 6)
     # one that is gone takes along what it was compared with, and the ledgers that transfers may have joined with its own
     with connect(database_url) as connection:
         connection.execute("delete from intermediate.int_portfolio_fingerprints where portfolio_id = 'trader'")

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from assets.registry.exporting import Exported, ExportError, export_inputs
+from assets.registry.landing import land, read_inputs
 from assets.warehouse.database import connect
 from tests.pipeline_runs import daily_prices, marts, one, portfolio, rows, run, write_inputs
 
@@ -212,8 +213,9 @@ def test_an_id_that_cannot_be_kept_is_counted(database_url: str, tmp_path: Path)
         "main,main,2024-01-01,BUY,crypto:BTC,1e-8,40000,,USD,,,,,",
         "main,main,2024-01-01,BUY,crypto:BTC,1e-8,40000,,USD,,,,,id",
     ]
-    write_inputs(tmp_path / "inputs", [portfolio("main", cash="implicit")], transactions)
-    run(tmp_path / "inputs", database_url, tmp_path / "home")
+    folder = write_inputs(tmp_path / "inputs", [portfolio("main", cash="implicit")], transactions)
+    with connect(database_url) as connection:
+        land(connection, read_inputs(folder, NOW), "run")
 
     assert exported_to(database_url, tmp_path / "exported").renamed == 1
     assert one(database_url, "select count(*) from raw.transactions") == 2

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import psycopg
 import pytest
 
 from assets.publication.mart_specs import read_specs
 from assets.warehouse.database import connect
 from assets.warehouse.dbt import MANIFEST
-from tests.integration.test_pipeline import two_portfolios
-from tests.pipeline_runs import one, rows, run
+from tests.pipeline_runs import one, rows
 
 #: Marts of the contract that this version publishes.
 PUBLISHED = {
@@ -27,10 +24,8 @@ PUBLISHED = {
 
 
 @pytest.fixture(scope="module")
-def url(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder: Path = tmp_path_factory.mktemp("contract")
-    assert run(two_portfolios(folder / "inputs"), module_database_url, folder / "home").exit_code == 0
-    return module_database_url
+def url(module_published_url: str) -> str:
+    return module_published_url
 
 
 def test_every_mart_is_there(url: str) -> None:
@@ -101,20 +96,6 @@ def test_views_that_are_computed_agree_with_what_is_published(url: str) -> None:
         "select asset_breakdown from api.portfolio_snapshots where portfolio_id = 'other' and snapshot_type = 'auto'",
     )
     assert document == {"etf:SPY": 110}
-
-
-def test_marts_keep_their_identity_and_what_people_built_on_them(url: str, tmp_path: Path) -> None:
-    with connect(url) as connection:
-        connection.execute("create view bi.mine as select portfolio_id, value_usd from marts.portfolio_assets")
-    before = rows(url, "select oid, relname from pg_class where relnamespace = 'marts'::regnamespace order by 1")
-    more = ["other,main,2024-01-09,BUY,etf:SPY,2,108,,USD,,,,,b3"]
-
-    assert run(two_portfolios(tmp_path / "inputs", extra=more), url, tmp_path / "home").exit_code == 0
-
-    assert (
-        rows(url, "select oid, relname from pg_class where relnamespace = 'marts'::regnamespace order by 1") == before
-    )
-    assert one(url, "select value_usd from bi.mine where portfolio_id = 'other'") == 330
 
 
 def test_the_reader_reads_the_marts_and_nothing_else(url: str) -> None:

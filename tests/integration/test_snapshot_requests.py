@@ -16,7 +16,7 @@ from assets.warehouse.database import Connection, connect
 from orchestration import pipeline
 from orchestration.command_line import app
 from orchestration.definitions import defs
-from orchestration.pipeline import Outcome
+from orchestration.outcome import Outcome
 
 
 @pytest.fixture

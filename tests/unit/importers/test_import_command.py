@@ -68,6 +68,12 @@ def test_rejects_hold_the_whole_import_unless_accepted(inputs: Path) -> None:
     assert "portfolios.yaml" not in accepted.output
 
 
+def test_lines_ignored_for_one_reason_are_told_together(inputs: Path) -> None:
+    shown = imported(inputs, SAMPLES / "kraken" / "ledgers.csv", "--dry-run").output
+    assert shown.count("into one trade") == 1
+    assert "ignored line 5, 7, 9" in shown
+
+
 def test_nothing_but_rejects(inputs: Path, tmp_path: Path) -> None:
     path = tmp_path / "bad.csv"
     path.write_text("executed_at,type,instrument,quantity\n2024-01-01,BUY,SPY,1\n")

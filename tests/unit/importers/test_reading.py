@@ -26,7 +26,13 @@ def test_encodings(encoding: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("data", "says"),
-    [(b"", "empty"), (b" \n ", "empty"), (b"a\nSt\xfcck", ":2 is no UTF-8"), (b"PK\x03\x00", "no text file")],
+    [
+        (b"", "empty"),
+        (b" \n ", "empty"),
+        (b"a\nSt\xfcck", ":2 is no UTF-8"),
+        (b"PK\x03\x00", "no text file"),
+        (b"PK\x03\x04\xff", "archive or a workbook"),
+    ],
 )
 def test_what_is_no_text(data: bytes, says: str, tmp_path: Path) -> None:
     path = tmp_path / "x.csv"

@@ -13,16 +13,19 @@ from tests.unit.ledger.ledgers import BTC, ETH, EUR, STOCK, USD, book
 
 WRAPPED = "eip155:1/erc20:0xWETH"
 NEW = "custom:new"
+UNPRICED = "custom:unpriced"
+GBP = "fiat:GBP"
 METHODS = st.sampled_from(["FIFO", "LIFO", "HIFO", "ACB"])
 AMOUNTS = st.decimals(min_value="0.01", max_value="20", places=3)
 DAYS = st.integers(1, 9)
-ASSETS = st.sampled_from([BTC, ETH, STOCK, WRAPPED, NEW])
-CURRENCIES = st.sampled_from([EUR, USD])
+ASSETS = st.sampled_from([BTC, ETH, STOCK, WRAPPED, NEW, UNPRICED])
+CURRENCIES = st.sampled_from([EUR, USD, GBP])
+ANYTHING = ASSETS | CURRENCIES
 
 
 @st.composite
 def price_books(draw: Callable[..., D]) -> object:
-    """A price every day or so; NEW has its first price in the middle, the dollar's rate may begin late."""
+    """A price every day or so; NEW has its first price in the middle, the dollar's rate may begin late, the pound has none."""
     value = st.decimals(min_value="0.5", max_value="300", places=2)
     prices = []
     for instrument, currency, first in (
@@ -46,8 +49,8 @@ Row = tuple[str, str, str, D, dict[str, object]]
 
 
 @st.composite
-def rows(draw: Callable[..., object]) -> list[Row]:
-    """One event, of one or two rows."""
+def rows(draw: Callable[..., object], *, has_exchanges: bool = False) -> list[Row]:
+    """One event, of one or two rows; `has_exchanges`: money is sold, bought and swapped too, at any rate."""
     day = draw(DAYS)
     when = f"2024-01-{day:02}" + str(draw(st.sampled_from(["", "T09:00:00", "T15:00:00"])))
     kind = str(
@@ -62,12 +65,17 @@ def rows(draw: Callable[..., object]) -> list[Row]:
     quantity = D(str(draw(AMOUNTS)))
     account = draw(st.sampled_from(["a", "b"]))
     fields: dict[str, object] = {"account": account}
+    if has_exchanges and kind in ("BUY", "SELL") and draw(st.integers(0, 4)) == 0:
+        asset = str(draw(CURRENCIES.filter(lambda money: money != currency)))
     if kind in ("BUY", "SELL", "OPENING"):
         fields |= {"price": draw(AMOUNTS), "currency": currency}
         if draw(st.booleans()) and currency == USD:
             fields["fx_rate"] = draw(st.decimals(min_value="0.3", max_value="2", places=3))
     if kind in ("BUY", "SELL") and draw(st.booleans()):
-        fields |= {"fee": D(str(draw(AMOUNTS))) / 100, "fee_currency": draw(st.sampled_from([currency, asset, ETH]))}
+        fields |= {
+            "fee": D(str(draw(AMOUNTS))) / 100,
+            "fee_currency": draw(st.sampled_from([currency, asset]) | ANYTHING),
+        }
         fields["tax"] = D(str(draw(AMOUNTS))) / 10
     if kind in ("DIVIDEND", "INTEREST"):
         fields |= {"currency": currency, "tax": draw(AMOUNTS), "fee": draw(AMOUNTS), "fee_currency": currency}
@@ -78,12 +86,16 @@ def rows(draw: Callable[..., object]) -> list[Row]:
     group = f"g{draw(st.integers(0, 10**9))}"
     leg_fee: dict[str, object] = {}
     if kind in ("SWAP", "TRANSFER") and draw(st.booleans()):
-        leg_fee = {"fee": D(str(draw(AMOUNTS))) / 100, "fee_currency": draw(st.sampled_from([currency, asset, BTC]))}
+        leg_fee = {
+            "fee": D(str(draw(AMOUNTS))) / 100,
+            "fee_currency": draw(st.sampled_from([currency, asset]) | ANYTHING),
+        }
     if kind == "SWAP":
-        other = str(draw(ASSETS))
+        given, other = (str(draw(ANYTHING if has_exchanges else ASSETS)) for _ in range(2))
+        on_out, on_in = draw(st.permutations([leg_fee, {}]))
         return [
-            (when, "SWAP_OUT", asset, quantity, {**fields, **leg_fee, "group_id": group}),
-            (when, "SWAP_IN", other, D(str(draw(AMOUNTS))), {**fields, "group_id": group}),
+            (when, "SWAP_OUT", given, quantity, {**fields, **on_out, "group_id": group}),
+            (when, "SWAP_IN", other, D(str(draw(AMOUNTS))), {**fields, **on_in, "group_id": group}),
         ]
     if kind == "TRANSFER":
         into = {

@@ -11,7 +11,7 @@ from tests.unit.ledger.random_ledgers import AMOUNTS, METHODS, Row, price_books,
 
 @settings(max_examples=200, deadline=None)
 @given(
-    price_books(), st.lists(rows(), max_size=14), METHODS, st.sampled_from(["account", "portfolio"]),
+    price_books(), st.lists(rows(has_exchanges=True), max_size=14), METHODS, st.sampled_from(["account", "portfolio"]),
     st.sampled_from(["ledger", "implicit"]), st.booleans(),
 )  # fmt: skip
 def test_value_is_conserved_and_lots_sum_to_balances(

@@ -36,12 +36,12 @@ def test_an_id_follows_from_what_is_suggested_and_from_nothing_else() -> None:
 
 def test_sales_first_fractions_by_money_and_purchases_within_what_is_there() -> None:
     plan = [
-        planned("etf:SPY", "buy", "0.123456789", "61.728"), planned("equity:BRK-B", "buy", "2", "900"),
-        planned("crypto:BTC", "buy", "0.01", "600"), planned("equity:A", "sell", "1.23456789012", "100"),
+        planned("etf:SPY", "buy", "0.123456789", "61.728"), planned("equity:BRK-B", "buy", "2", "9000"),
+        planned("crypto:BTC", "buy", "0.1", "6000"), planned("equity:A", "sell", "1.23456789012", "100"),
         planned("equity:GONE", "sell", "3", "30"), planned("equity:B", "sell", "5", "50"),
     ]  # fmt: skip
     held = {"A": Decimal(2), "B": Decimal("4.5")}
-    orders, skipped = make_orders(plan, [], Money(Decimal(1000), held), CODES, AS_OF)
+    orders, skipped = make_orders(plan, [], Money(Decimal(10000), held), CODES, AS_OF)
     assert [(o.planned.side, o.symbol, o.quantity, o.notional_usd) for o in orders] == [
         ("sell", "A", Decimal("1.234567890"), None),
         ("sell", "B", Decimal("4.5"), None),
@@ -50,7 +50,7 @@ def test_sales_first_fractions_by_money_and_purchases_within_what_is_there() -> 
     ]
     assert {one.instrument_id: one.reason for one in skipped} == {
         "equity:GONE": "the account holds none of it",
-        "crypto:BTC": "needs 600.00 USD and 100.00 are there: call again when sales are filled",
+        "crypto:BTC": "needs 6,000.00 USD and 1,000.00 USD are there: call again when sales are filled",
     }
 
 

@@ -1,17 +1,32 @@
 """Suggestions by hand-checkable cases."""
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from functools import partial
 
 import numpy as np
 import pytest
 
-from assets.rebalancing import suggesting
+from assets.rebalancing.drifting import position
 from assets.rebalancing.model import Covariance, Holding, Quote, Suggestion, Terms
-from assets.rebalancing.suggesting import Market
+from assets.rebalancing.suggesting import Market, settled
 from assets.rebalancing.taxes import SaleEffect
 
-suggest = partial(suggesting.suggest, base_currency="fiat:EUR")
+NO_MARKET = Market()
+
+
+def suggest(
+    holdings: Sequence[Holding],
+    targets: Mapping[str, float],
+    quotes: Mapping[str, Quote],
+    band: float,
+    *,
+    market: Market = NO_MARKET,
+    left_out: Mapping[str, str] | None = None,
+    needs_funding: bool = True,
+) -> tuple[Suggestion, ...]:
+    """What a run does for one portfolio."""
+    found = position(holdings, targets, quotes, band, left_out=left_out, needs_funding=needs_funding)
+    return () if found is None else settled(found, quotes, market, "fiat:EUR")
 
 
 def holding(name: str, quantity: str, value: str | None) -> Holding:

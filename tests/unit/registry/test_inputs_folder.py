@@ -100,6 +100,14 @@ def test_custom_instruments_of_portfolios_are_declared(tmp_path: Path) -> None:
     )
 
 
+def test_a_group_limit_names_a_group_of_the_product_or_of_instruments_csv(tmp_path: Path) -> None:
+    policy = "{objective: hrp, group_limits: [{by: protocol, group: maple, max: 0.4}]}"
+    portfolios = YAML.replace("}]}", "}], policy: " + policy + "}")
+    (problem,) = validate(write(tmp_path, **{"portfolios.yaml": portfolios}), NOW)
+    assert (problem.file, problem.line, problem.value) == ("portfolios.yaml", 3, "maple")
+    assert validate(write(tmp_path, **{"instruments.csv": "instrument,protocol\ncrypto:X,maple\n"}), NOW) == []
+
+
 def test_a_broken_portfolios_file_does_not_make_every_row_wrong(tmp_path: Path) -> None:
     folder = write(tmp_path, **{"portfolios.yaml": "version: [", "transactions/t.csv": TRANSACTIONS})
     assert {problem.file for problem in validate(folder, NOW)} == {"portfolios.yaml"}

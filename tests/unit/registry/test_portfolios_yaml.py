@@ -1,10 +1,13 @@
 from decimal import Decimal
 
+import polars as pl
 import pytest
 
+from assets.registry.groups import known_groups
 from assets.registry.model import Account, GroupLimit, Limit, View
 from assets.registry.portfolios_yaml import read_portfolios
 
+GROUPS = known_groups(pl.DataFrame(schema={"protocol": pl.String, "category": pl.String}))
 ADDRESS = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
 KEY = "4c0883a69102937d6231471b5dbb6204fe512961708279feb1be6ae5538da033"
 
@@ -62,13 +65,13 @@ def with_portfolio(text: str) -> bytes:
 
 
 def problems_of(data: bytes) -> list[str]:
-    content, _, problems = read_portfolios(data)
+    content, _, problems = read_portfolios(data, GROUPS)
     assert (content is None) == bool(problems)
     return [str(problem) for problem in problems]
 
 
 def test_the_contract_s_example_reads_in_full() -> None:
-    content, known, problems = read_portfolios(FULL.encode())
+    content, known, problems = read_portfolios(FULL.encode(), GROUPS)
     assert not problems
     assert content is not None
     assert known is not None
@@ -93,7 +96,8 @@ def test_the_contract_s_example_reads_in_full() -> None:
 
 def test_defaults() -> None:
     content, _, _ = read_portfolios(
-        b"version: 1\nportfolios:\n- id: p\n  user_id: 1e5\n  accounts: [{id: 0x10, kind: manual}]"
+        b"version: 1\nportfolios:\n- id: p\n  user_id: 1e5\n  accounts: [{id: 0x10, kind: manual}]",
+        GROUPS,
     )
     assert content is not None
     portfolio = content.portfolios[0]
@@ -109,7 +113,8 @@ def test_defaults() -> None:
 
 def test_all_chains_are_the_mainnets() -> None:
     content, _, _ = read_portfolios(
-        with_portfolio(f"accounts: [{{id: w, kind: wallet, address: '{ADDRESS.lower()}', chains: [all]}}]")
+        with_portfolio(f"accounts: [{{id: w, kind: wallet, address: '{ADDRESS.lower()}', chains: [all]}}]"),
+        GROUPS,
     )
     assert content is not None
     wallet = content.portfolios[0].accounts[0]
@@ -133,7 +138,7 @@ SOLANA = "7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosgAsU"
     ],
 )
 def test_wallets_of_other_families(address: str, chains: str, expected: tuple[str, tuple[str, ...]]) -> None:
-    content, _, problems = read_portfolios(with_portfolio(wallet(f"address: '{address}', chains: [{chains}]")))
+    content, _, problems = read_portfolios(with_portfolio(wallet(f"address: '{address}', chains: [{chains}]")), GROUPS)
     assert not problems
     assert content is not None
     [account] = content.portfolios[0].accounts
@@ -212,10 +217,18 @@ def wallet(more: str) -> str:
         ("policy: {objective: hrp, universe: [crypto:BTC, crypto:ETH], max_weight: 0.4}", "7:78", "2 × 0.4 = 0.8"),
         ("policy: {objective: hrp, universe: [crypto:BTC, crypto:ETH], min_assets: 3}", "7:78", "at most 2"),
         ("policy: {objective: hrp, group_limits: [{by: sector, group: a}]}", "7:50", "asset_class, chain"),
-        ("policy: {objective: hrp, group_limits: [{by: chain, group: a, min: 0.5, max: 0.4}]}", "7:45",
+        ("policy: {objective: hrp, group_limits: [{by: chain, group: base, min: 0.5, max: 0.4}]}", "7:45",
          "min not above"),
-        ("policy: {objective: hrp, group_limits: [{by: chain, group: a, min: 0.6}, {by: chain, group: b, min: 0.6}]}",
-         "7:44", "sum 1.2"),
+        ("policy: {objective: hrp, group_limits: [{by: chain, group: base, min: 0.6}, {by: chain, group: bsc, min: 1}]}",
+         "7:44", "sum 1.6"),
+        ("policy: {objective: hrp, group_limits: [{by: asset_class, group: cryptos, max: 0.4}]}", "7:70",
+         "did you mean crypto?"),
+        ("policy: {objective: hrp, group_limits: [{by: chain, group: polygn, max: 0.4}]}", "7:64",
+         '"polygn": expected group: the slug of a known chain, or off_chain; did you mean polygon?'),
+        ("policy: {objective: hrp, group_limits: [{by: protocol, group: Aave-v3, max: 0.4}]}", "7:67",
+         "a protocol that an instrument can have, one of aave-v3"),
+        ("policy: {objective: hrp, group_limits: [{by: category, group: defi, max: 0.4}]}", "7:67",
+         "or give an instrument this category in instruments.csv"),
         ("policy: {objective: hrp, views: [{instrument: crypto:BTC}]}", "7:38", "the key return"),
         ("cash: !!bool true", "7:11", "no YAML tags"),
     ],
@@ -288,7 +301,7 @@ def test_secrets_are_refused_and_never_shown(text: str) -> None:
 
 
 def test_a_broken_portfolio_is_still_known_to_other_files() -> None:
-    _, known, problems = read_portfolios(with_portfolio("cash: implicit\ncost_basis: x"))
+    _, known, problems = read_portfolios(with_portfolio("cash: implicit\ncost_basis: x"), GROUPS)
     assert problems
     assert known is not None
     assert known.accounts == {"p": frozenset({"a"})}
@@ -300,7 +313,7 @@ def test_limits_are_read() -> None:
         'limits:\n- {metric: var_95_1d, warn: "0.02", fail: "0.05"}\n- {metric: buying_power, warn: 0.1, fail: 0.05}\n'
         "- {metric: leverage, fail: 2}"
     )
-    content, _, problems = read_portfolios(data)
+    content, _, problems = read_portfolios(data, GROUPS)
     assert problems == []
     assert content is not None
     assert content.portfolios[0].limits == (

@@ -139,6 +139,19 @@ in_money_0 as (
 
     ),
 {% endfor %}
+-- what a missing pair is crossed through, as in int_fx_daily: the dollar, the euro, then what somebody reports in
+hubs as (
+
+    select 'fiat:USD' as hub, 1 as preference
+    union all
+    select 'fiat:EUR' as hub, 2 as preference
+    union all
+    select distinct base_currency as hub, 3 as preference
+    from {{ ref('int_portfolios') }}
+    where base_currency not in ('fiat:USD', 'fiat:EUR')
+
+),
+
 converted as (
 
     select
@@ -147,7 +160,7 @@ converted as (
         points.price_date,
         points.price * case
             when points.currency = points.quote_currency then 1
-            else fx.rate
+            else coalesce(fx.rate, crossed.rate)
         end as price,
         points.quote_currency as currency,
         points.source,
@@ -166,6 +179,32 @@ converted as (
         order by rates.rated_at desc
         limit 1
     ) as fx on true
+    left join lateral (
+        select first_leg.rate * second_leg.rate as rate
+        from hubs
+        cross join
+            lateral (
+                select rates.rate
+                from {{ ref('int_fx_points') }} as rates
+                where
+                    rates.currency = points.currency and rates.quote = hubs.hub and rates.rated_at <= points.priced_at
+                order by rates.rated_at desc
+                limit 1
+            ) as first_leg
+        cross join
+            lateral (
+                select rates.rate
+                from {{ ref('int_fx_points') }} as rates
+                where
+                    rates.currency = hubs.hub and rates.quote = points.quote_currency
+                    and rates.rated_at <= points.priced_at
+                order by rates.rated_at desc
+                limit 1
+            ) as second_leg
+        where points.currency <> points.quote_currency and fx.rate is null
+        order by hubs.preference, hubs.hub
+        limit 1
+    ) as crossed on true
 
 )
 

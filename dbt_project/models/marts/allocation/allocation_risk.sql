@@ -19,6 +19,7 @@ assets as (
     select
         assets.portfolio_id,
         assets.instrument_id,
+        min(instruments.canonical_instrument) as canonical_instrument,
         sum(assets.weight) as weight,
         bool_or(assets.price_status <> 'ok') as is_stale,
         bool_or(instruments.category = 'stablecoin') as is_stablecoin,
@@ -26,6 +27,15 @@ assets as (
     from {{ ref('portfolio_assets') }} as assets
     inner join {{ ref('int_instruments') }} as instruments on assets.instrument_id = instruments.instrument_id
     group by assets.portfolio_id, assets.instrument_id
+
+),
+
+-- an asset and its forms (wrapped, bridged) are one position; what is owed of it is one of its own
+positions as (
+
+    select portfolio_id, sum(weight) as weight, bool_or(is_cash) as is_cash
+    from assets
+    group by portfolio_id, canonical_instrument, weight < 0
 
 ),
 
@@ -128,15 +138,15 @@ metrics as (
         portfolio_id, 'concentration_hhi' as rule, sum(weight * weight) filter (where weight > 0) as metric,
         0.40 as warn_at, 0.80 as fail_at,
         'sum of squared weights; 1 is everything in one asset' as meaning
-    from assets group by portfolio_id
+    from positions group by portfolio_id
     union all
     select
-        assets.portfolio_id, 'largest_position', max(assets.weight),
+        positions.portfolio_id, 'largest_position', max(positions.weight),
         coalesce(max(policies.max_weight), 0.50), 0.90,
         'share of the largest position; limited by the owner, else by the policy''s max_weight'
-    from assets left join policies on assets.portfolio_id = policies.portfolio_id
-    where not assets.is_cash
-    group by assets.portfolio_id
+    from positions left join policies on positions.portfolio_id = policies.portfolio_id
+    where not positions.is_cash
+    group by positions.portfolio_id
     union all
     select
         portfolio_id, 'largest_chain', max(weight), 0.80, 1.01, 'share of the largest chain'
@@ -175,7 +185,7 @@ metrics as (
     select
         portfolio_id, 'effective_positions', 1 / nullif(sum(weight * weight) filter (where weight > 0), 0), null, null,
         'one over the sum of squared weights: how many equal positions would be as concentrated'
-    from assets group by portfolio_id
+    from positions group by portfolio_id
     union all
     select
         exposures.portfolio_id, measured.rule, measured.part / exposures.net_value, null, null, measured.meaning

@@ -80,6 +80,16 @@ bucketed as (
 
 ),
 
+-- a coin that is targeted by its own name may be held on any chain: then no chain has a target
+open_to_chains as (
+
+    select distinct targets.portfolio_id
+    from {{ ref('int_allocation_targets') }} as targets
+    inner join described on targets.instrument_id = described.instrument_id
+    where described.chain = 'off_chain' and described.asset_class in ('crypto', 'token')
+
+),
+
 targets as (
 
     select
@@ -99,6 +109,9 @@ targets as (
             ('category', described.category),
             ('currency', described.quote_currency)
         ) as buckets (dimension, bucket)
+    where
+        buckets.dimension <> 'chain'
+        or targets.portfolio_id not in (select open_to_chains.portfolio_id from open_to_chains)
     group by targets.portfolio_id, portfolios.user_id, buckets.dimension, buckets.bucket
 
 ),
@@ -113,7 +126,7 @@ totals as (
 
 has_targets as (
 
-    select distinct portfolio_id from targets
+    select distinct portfolio_id, dimension from targets
 
 ),
 
@@ -143,10 +156,11 @@ weighted as (
         case
             when totals.positive_value_base > 0 then (joined.value_base / totals.positive_value_base)::double precision
         end as weight,
-        has_targets.portfolio_id is not null and joined.dimension <> 'account' as is_targeted
+        has_targets.portfolio_id is not null as is_targeted
     from joined
     left join totals on joined.portfolio_id = totals.portfolio_id
-    left join has_targets on joined.portfolio_id = has_targets.portfolio_id
+    left join has_targets
+        on joined.portfolio_id = has_targets.portfolio_id and joined.dimension = has_targets.dimension
 
 )
 
