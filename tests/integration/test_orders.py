@@ -179,7 +179,7 @@ def test_purchases_stay_within_cash_and_buying_power(conn: Connection, server: A
     server.alpaca_buying_power = "149.99"
     sent = send(conn, server)
     assert [order.planned.side for order, _ in sent.results] == ["sell"]
-    assert sent.skipped[0].reason.startswith("needs 150.00 USD and 149.99 are there")
+    assert sent.skipped[0].reason.startswith("needs 150.00 USD and 149.99 USD are there")
     server.alpaca_cash, server.alpaca_buying_power = "149.99", "299.98"
     assert send(conn, server).results == []
 
