@@ -56,7 +56,6 @@ def pytest_configure(config: pytest.Config) -> None:
     if worker:
         target = Path(tempfile.gettempdir()) / f"holdfast-dbt-{os.getppid()}-{worker}"
         os.environ["DBT_TARGET_PATH"] = str(target)
-        os.environ["DBT_WRITE_JSON"] = "false"  # a manifest of each invocation, for which a run spends a twentieth
         parsed = MANIFEST.with_name("partial_parse.msgpack")
         if parsed.exists():  # what was parsed before is not parsed again by each process
             target.mkdir(exist_ok=True)
