@@ -101,7 +101,7 @@ def _money(period: Range) -> dict[str, Measure]:
     end = amounts.value(period.at_end("value_base"), period.at_end("usd_rate"))
     net_flows = amounts.total(
         period.rectangle("net_flow", _net_flow),
-        period.rectangle("net_flow_usd", lambda whole: amounts.in_usd(_net_flow(whole), whole.number("usd_rate"))),
+        period.rectangle("net_flow in USD", _net_flow_usd),
     )
     inflows, outflows = period.number("inflow_base"), period.number("outflow_base")
     gain = amounts.absolute_gain(start, end, net_flows)
@@ -125,6 +125,10 @@ def _money(period: Range) -> dict[str, Measure]:
 
 def _net_flow(period: Range) -> Floats:
     return period.number("inflow_base") - period.number("outflow_base")
+
+
+def _net_flow_usd(period: Range) -> Floats:
+    return amounts.in_usd(period.rectangle("net_flow", _net_flow), period.number("usd_rate"))
 
 
 def _total(period: Range, column: str) -> Money:

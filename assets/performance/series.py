@@ -5,6 +5,7 @@ Belongs here: the layout of portfolio_daily in memory. Must not be here: what is
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -149,10 +150,16 @@ class Range:
             return _filled(cells, self._days_to_end(len(cells)) < self.days, name)
         return cells
 
-    def _laid_out(self, values: Values, name: str) -> Values:
+    @cached_property
+    def _layout(self) -> tuple[Integers, Booleans]:
+        """(days, portfolios) the row in the series of each cell, and whether it lies in the period."""
         to_end = self._days_to_end(int(self.days.max()))
         is_inside = to_end < self.days
-        return _filled(values[np.where(is_inside, self.last_row - to_end, self.last_row)], is_inside, name)
+        return np.where(is_inside, self.last_row - to_end, self.last_row), is_inside
+
+    def _laid_out(self, values: Values, name: str) -> Values:
+        rows, is_inside = self._layout
+        return _filled(values[rows], is_inside, name)
 
     @staticmethod
     def _days_to_end(width: int) -> Integers:

@@ -43,15 +43,9 @@ reported as (
 
 ),
 
--- the dollar has most pairs, the euro all that its central bank tells
 hubs as (
 
-    select quote as hub, case quote when 'fiat:USD' then 1 when 'fiat:EUR' then 2 else 3 end as preference
-    from (
-        select quote from reported
-        union
-        select 'fiat:EUR' as quote
-    ) as every
+    {{ fx_hubs() }}
 
 ),
 

@@ -139,16 +139,9 @@ in_money_0 as (
 
     ),
 {% endfor %}
--- what a missing pair is crossed through, as in int_fx_daily: the dollar, the euro, then what somebody reports in
 hubs as (
 
-    select 'fiat:USD' as hub, 1 as preference
-    union all
-    select 'fiat:EUR' as hub, 2 as preference
-    union all
-    select distinct base_currency as hub, 3 as preference
-    from {{ ref('int_portfolios') }}
-    where base_currency not in ('fiat:USD', 'fiat:EUR')
+    {{ fx_hubs() }}
 
 ),
 
@@ -169,38 +162,17 @@ converted as (
         points.preference
     from in_money_2 as points
     left join lateral (
-        select rates.rate
-        from {{ ref('int_fx_points') }} as rates
-        where
-            points.currency <> points.quote_currency
-            and rates.currency = points.currency
-            and rates.quote = points.quote_currency
-            and rates.rated_at <= points.priced_at
-        order by rates.rated_at desc
-        limit 1
+        select direct.rate
+        from ({{ last_fx_rate('points.currency', 'points.quote_currency', 'points.priced_at') }}) as direct
+        where points.currency <> points.quote_currency
     ) as fx on true
     left join lateral (
         select first_leg.rate * second_leg.rate as rate
         from hubs
         cross join
-            lateral (
-                select rates.rate
-                from {{ ref('int_fx_points') }} as rates
-                where
-                    rates.currency = points.currency and rates.quote = hubs.hub and rates.rated_at <= points.priced_at
-                order by rates.rated_at desc
-                limit 1
-            ) as first_leg
+            lateral ({{ last_fx_rate('points.currency', 'hubs.hub', 'points.priced_at') }}) as first_leg
         cross join
-            lateral (
-                select rates.rate
-                from {{ ref('int_fx_points') }} as rates
-                where
-                    rates.currency = hubs.hub and rates.quote = points.quote_currency
-                    and rates.rated_at <= points.priced_at
-                order by rates.rated_at desc
-                limit 1
-            ) as second_leg
+            lateral ({{ last_fx_rate('hubs.hub', 'points.quote_currency', 'points.priced_at') }}) as second_leg
         where points.currency <> points.quote_currency and fx.rate is null
         order by hubs.preference, hubs.hub
         limit 1
