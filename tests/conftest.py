@@ -7,6 +7,7 @@ whole run left (`published_url`): a run spends 10 s of processor time, a copy 0.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -115,19 +116,21 @@ def remove_home(home: Path) -> None:
     shutil.rmtree(home)
 
 
-def _sweep_abandoned_homes() -> None:
-    """A killed test session leaves its server running; the next one ends it."""
-    for home in Path(tempfile.gettempdir()).glob(f"{SERVER_FOLDER_PREFIX}*"):
-        process = home.name.removeprefix(SERVER_FOLDER_PREFIX).partition("-")[0]
-        is_abandoned = process.isdecimal() and not is_alive(int(process))
-        if is_abandoned and home.is_dir() and home.stat().st_uid == os.geteuid():
-            remove_home(home)
+def sweep_abandoned_homes() -> None:
+    """A killed test session leaves its server running; the next one ends it, one test process at a time."""
+    with Path(tempfile.gettempdir(), f"holdfast-sweep-{os.geteuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for home in Path(tempfile.gettempdir()).glob(f"{SERVER_FOLDER_PREFIX}*"):
+            process = home.name.removeprefix(SERVER_FOLDER_PREFIX).partition("-")[0]
+            is_abandoned = process.isdecimal() and not is_alive(int(process))
+            if is_abandoned and home.is_dir() and home.stat().st_uid == os.geteuid():
+                remove_home(home)
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[ServerInfo]:
     """A server of this session's own, stopped and removed at its end."""
-    _sweep_abandoned_homes()
+    sweep_abandoned_homes()
     home = make_home()
     try:
         server = embedded_postgres.ensure_running(home, server_settings=FAST_SETTINGS)
