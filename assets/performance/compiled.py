@@ -58,6 +58,7 @@ def _jit(function: FunctionType) -> Any:
     import numba
 
     try:
-        return numba.njit(cache=True)(function)
+        # others may read and write meanwhile
+        return numba.njit(cache=True, nogil=True)(function)
     except RuntimeError:  # neither __pycache__ nor the user's cache folder can be written: compile in each process
-        return numba.njit(function)
+        return numba.njit(nogil=True)(function)

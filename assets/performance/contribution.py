@@ -112,6 +112,8 @@ def contributions(
         np.empty(longest),
         np.empty(longest),
         np.empty(longest, dtype=np.int64),
+        np.empty(longest),
+        np.full(holdings.prices.shape[1], np.nan),
         measured,
         present,
     )

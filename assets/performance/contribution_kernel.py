@@ -3,9 +3,9 @@
 Belongs here: a holding's daily value and gain from its positions, prices and entries; linking its share of the daily
 return. Must not be here: anything that numba does not compile, allocation of arrays (contribution).
 
-Names: a holding is one instrument of one portfolio over all its accounts. Days are counted from the portfolio's first;
-`begin` is where its days begin in the daily arrays. `values`, `gains`, `states` are scratch arrays of one holding's
-days.
+Names: a holding is one instrument of one portfolio over all its accounts. Days are counted from the portfolio's first.
+`values`, `gains`, `states`, `weights` (in the portfolio's value) are scratch arrays of one holding's days. Arrays are
+cut to the days that a loop goes over, and sums stand apart from counts: compiled, it then takes several days at a time.
 """
 
 import math
@@ -48,6 +48,8 @@ def contribute(
     values: Floats,
     gains: Floats,
     states: Integers,
+    weights: Floats,
+    unpriced: Floats,
     measured: Floats,
     present: Integers,
 ) -> None:
@@ -80,56 +82,75 @@ def contribute(
         values: (longest history,) scratch.
         gains: (longest history,) scratch.
         states: (longest history,) scratch.
-        measured: out: contribution, gain, gain on days without a return, start value, end value, sum of weights.
+        weights: (longest history,) scratch.
+        unpriced: (days,) NaN, as a row of `prices`, of what has none.
+        measured: out, zero: contribution, gain, gain on days without a return, start value, end value, sum of weights.
         present: out: days held or with a gain (the close before included), days held without a price, days with weight.
     """
     for portfolio in range(len(day_offsets) - 1):
-        begin, count = day_offsets[portfolio], day_offsets[portfolio + 1] - day_offsets[portfolio]
+        begin, end = day_offsets[portfolio], day_offsets[portfolio + 1]
+        own_value, own_returns, count = value[begin:end], returns[begin:end], end - begin
+        has_gaps = bool(np.isnan(own_returns).any())
         for period in range(starts.shape[1]):
             weigh_days(
-                begin, starts[portfolio, period], ends[portfolio, period], value, inflow, returns, day_weights[period]
+                starts[portfolio, period],
+                ends[portfolio, period],
+                own_value,
+                inflow[begin:end],
+                own_returns,
+                day_weights[period],
             )
         for holding in range(holding_offsets[portfolio], holding_offsets[portfolio + 1]):
+            positions = slice(position_offsets[holding], position_offsets[holding + 1])
             value_days(
-                count,
                 first_day[portfolio],
-                price_row[holding],
-                prices,
+                prices[price_row[holding]] if price_row[holding] >= 0 else unpriced,
                 prices_first_day,
-                position_offsets[holding],
-                position_offsets[holding + 1],
-                valid_from,
-                valid_to,
-                quantity,
-                cost,
-                values,
-                gains,
-                states,
+                valid_from[positions],
+                valid_to[positions],
+                quantity[positions],
+                cost[positions],
+                values[:count],
+                gains[:count],
+                states[:count],
             )
             for k in range(entry_offsets[holding], entry_offsets[holding + 1]):
                 gains[entry_day[k] - first_day[portfolio]] += entry_gain[k]
-            for t in range(count):
-                class_values[class_begin[holding] + t] += values[t]
-                class_gains[class_begin[holding] + t] += gains[t]
+            of_class = slice(class_begin[holding], class_begin[holding] + count)
+            add_days(values[:count], gains[:count], own_value, class_values[of_class], class_gains[of_class], weights)
             for period in range(starts.shape[1]):
+                earlier = same_days(starts[portfolio], ends[portfolio], period)
+                if earlier < period:
+                    measured[holding, period] = measured[holding, earlier]
+                    present[holding, period] = present[holding, earlier]
+                    continue
+                start, after = starts[portfolio, period], ends[portfolio, period] + 1
                 measure_period(
-                    begin,
-                    starts[portfolio, period],
-                    ends[portfolio, period],
-                    value,
-                    returns,
-                    day_weights[period],
-                    values,
-                    gains,
-                    states,
+                    own_value[start:after],
+                    own_returns[start:after],
+                    has_gaps,
+                    day_weights[period, start:after],
+                    values[start:after],
+                    gains[start:after],
+                    states[start:after],
+                    weights[start:after],
                     measured[holding, period],
                     present[holding, period],
                 )
+                if start > 0:
+                    measured[holding, period, 3] = values[start - 1]
+                    present[holding, period, 0] += states[start - 1] != NOT_HELD
 
 
-def weigh_days(
-    begin: int, start: int, end: int, value: Floats, inflow: Floats, returns: Floats, day_weights: Floats
-) -> None:
+def same_days(starts: Integers, ends: Integers, period: int) -> int:
+    """The first period with the same days: within its first year a portfolio has several."""
+    for earlier in range(period):
+        if starts[earlier] == starts[period] and ends[earlier] == ends[period]:
+            return earlier
+    return period
+
+
+def weigh_days(start: int, end: int, value: Floats, inflow: Floats, returns: Floats, day_weights: Floats) -> None:
     """What a unit of gain on each day adds to the period's return: the index at the close before / the day's capital.
 
     The sum of gain x weight telescopes to the linked return, because the gains of a day are its return x its capital.
@@ -137,20 +158,16 @@ def weigh_days(
     wealth = 1.0
     for t in range(start, end + 1):
         day_weights[t] = 0.0
-        if not math.isnan(returns[begin + t]):
-            before = value[begin + t - 1] if t > 0 else 0.0
-            day_weights[t] = wealth / (before + inflow[begin + t])
-            wealth *= 1.0 + returns[begin + t]
+        if not math.isnan(returns[t]):
+            before = value[t - 1] if t > 0 else 0.0
+            day_weights[t] = wealth / (before + inflow[t])
+            wealth *= 1.0 + returns[t]
 
 
 def value_days(
-    count: int,
     first_day: int,
-    price_row: int,
     prices: Floats,
     prices_first_day: int,
-    position_begin: int,
-    position_end: int,
     valid_from: Integers,
     valid_to: Integers,
     quantity: Floats,
@@ -160,15 +177,15 @@ def value_days(
     states: Integers,
 ) -> None:
     """Value at each close, change of the unrealised gain over each day, and whether it is held and priced."""
-    for t in range(count):
-        values[t] = 0.0
-        gains[t] = 0.0
-        states[t] = NOT_HELD
-    for k in range(position_begin, position_end):
+    count, to_column = len(values), first_day - prices_first_day
+    values[:] = 0.0
+    gains[:] = 0.0
+    states[:] = NOT_HELD
+    for k in range(len(quantity)):
         if quantity[k] == 0.0:
             continue
         for t in range(max(valid_from[k] - first_day, 0), min(valid_to[k] - first_day, count)):
-            price = prices[price_row, first_day + t - prices_first_day] if price_row >= 0 else math.nan
+            price = prices[to_column + t]
             if math.isnan(price):
                 states[t] = UNPRICED
                 continue
@@ -181,43 +198,47 @@ def value_days(
         gains[count - back] -= gains[count - back - 1]
 
 
+def add_days(
+    values: Floats, gains: Floats, value: Floats, class_values: Floats, class_gains: Floats, weights: Floats
+) -> None:
+    """Add a holding's days to those of its class; its weight in the portfolio's value, 0 where there is none."""
+    for t in range(len(values)):
+        class_values[t] += values[t]
+        class_gains[t] += gains[t]
+        weights[t] = values[t] / value[t] if value[t] > 0.0 else 0.0
+
+
 def measure_period(
-    begin: int,
-    start: int,
-    end: int,
     value: Floats,
     returns: Floats,
+    has_gaps: bool,
     day_weights: Floats,
     values: Floats,
     gains: Floats,
     states: Integers,
+    weights: Floats,
     measured: Floats,
     present: Integers,
 ) -> None:
-    """The holding's row of one period."""
-    contribution = gain = unlinked_gain = weights = 0.0
+    """The holding's row of one period, of its days alone; what was held at the close before them is not looked at."""
+    contribution = gain = weight = unlinked_gain = 0.0
     days_present = days_unpriced = days_weighed = 0
-    if start > 0 and states[start - 1] != NOT_HELD:
-        days_present += 1
-    for t in range(start, end + 1):
+    for t in range(len(gains)):
         gain += gains[t]
-        if math.isnan(returns[begin + t]):
-            unlinked_gain += gains[t]
-        else:
-            contribution += day_weights[t] * gains[t]
-        if states[t] != NOT_HELD or gains[t] != 0.0:
-            days_present += 1
-        if states[t] == UNPRICED:
-            days_unpriced += 1
-        if value[begin + t] > 0.0:
-            weights += values[t] / value[begin + t]
-            days_weighed += 1
+        contribution += day_weights[t] * gains[t]
+        weight += weights[t]
+    for t in range(len(gains)):
+        days_present += (states[t] != NOT_HELD) | (gains[t] != 0.0)
+        days_unpriced += states[t] == UNPRICED
+        days_weighed += value[t] > 0.0
+    if has_gaps:
+        for t in range(len(gains)):
+            unlinked_gain += gains[t] if math.isnan(returns[t]) else 0.0
     measured[0] = contribution
     measured[1] = gain
     measured[2] = unlinked_gain
-    measured[3] = values[start - 1] if start > 0 else 0.0
-    measured[4] = values[end]
-    measured[5] = weights
+    measured[4] = values[-1]
+    measured[5] = weight
     present[0] = days_present
     present[1] = days_unpriced
     present[2] = days_weighed

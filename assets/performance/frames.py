@@ -6,7 +6,6 @@ Belongs here: the columns of these tables. Must not be here: any formula, readin
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-import numpy as np
 import polars as pl
 from polars import selectors
 
@@ -16,7 +15,7 @@ from assets.performance.comparison import PERIODS, ComparisonRows, Others
 from assets.performance.compute import PerformanceRows, costs_and_value, performance_rows
 from assets.performance.contribution import ContributionRows
 from assets.performance.holdings import Holdings
-from assets.performance.measures import Measure
+from assets.performance.measures import Integers, Measure
 from assets.performance.periods import DAILY_PERIODS, INTRADAY_PERIODS, YEAR, period_days
 from assets.performance.series import DailySeries, Range
 
@@ -29,9 +28,13 @@ def standard_periods(series: DailySeries, as_of_date: date) -> pl.DataFrame:
     frames = [_intraday_frame(series.portfolio_ids, period, as_of_date) for period in INTRADAY_PERIODS]
     starts, ends = period_days(series, as_of_date)
     history = Range(series, series.first_day, ends[:, 0])
+    measured: dict[bytes, PerformanceRows] = {}
     for number, period_type in enumerate(DAILY_PERIODS):
-        period = history.since(starts[:, number])
-        frame = rows_frame(performance_rows(period), period_type)
+        period, days = history.since(starts[:, number]), starts[:, number].tobytes()
+        # within its first year a portfolio has the same days in several periods
+        if days not in measured:
+            measured[days] = performance_rows(period)
+        frame = rows_frame(measured[days], period_type)
         if period_type == YEAR:
             costs, average_value = costs_and_value(period)
             frame = frame.with_columns(
@@ -44,12 +47,11 @@ def standard_periods(series: DailySeries, as_of_date: date) -> pl.DataFrame:
 
 def contribution_frame(series: DailySeries, holdings: Holdings, rows: ContributionRows) -> pl.DataFrame:
     """The columns of intermediate.contribution."""
-    names, instruments = np.array(series.portfolio_ids), np.array(holdings.instrument_ids)
     return _frame(
         {
-            "portfolio_id": pl.Series(names[holdings.owner[rows.holding]], dtype=pl.String),
-            "period_type": pl.Series(np.array(DAILY_PERIODS)[rows.period], dtype=pl.String),
-            "instrument_id": pl.Series(instruments[rows.holding], dtype=pl.String),
+            "portfolio_id": _chosen(series.portfolio_ids, holdings.owner[rows.holding]),
+            "period_type": _chosen(DAILY_PERIODS, rows.period),
+            "instrument_id": _chosen(holdings.instrument_ids, rows.holding),
             **{name: _column(measured) for name, measured in rows.measures.items()},
             "undefined_reason": pl.Series(rows.undefined_reason, dtype=pl.String),
         }
@@ -58,12 +60,12 @@ def contribution_frame(series: DailySeries, holdings: Holdings, rows: Contributi
 
 def attribution_frame(series: DailySeries, holdings: Holdings, rows: AttributionRows) -> pl.DataFrame:
     """The columns of intermediate.attribution."""
-    names, classes = np.array(series.portfolio_ids), holdings.classes
+    classes = holdings.classes
     return _frame(
         {
-            "portfolio_id": pl.Series(names[classes.owner[rows.class_row]], dtype=pl.String),
-            "period_type": pl.Series(np.array(DAILY_PERIODS)[rows.period], dtype=pl.String),
-            "asset_class": pl.Series(np.array(classes.names)[rows.class_row], dtype=pl.String),
+            "portfolio_id": _chosen(series.portfolio_ids, classes.owner[rows.class_row]),
+            "period_type": _chosen(DAILY_PERIODS, rows.period),
+            "asset_class": _chosen(classes.names, rows.class_row),
             **{name: _column(measured) for name, measured in rows.measures.items()},
             "undefined_reason": pl.Series(rows.undefined_reason, dtype=pl.String),
         }
@@ -72,16 +74,12 @@ def attribution_frame(series: DailySeries, holdings: Holdings, rows: Attribution
 
 def comparison_frame(series: DailySeries, others: Others, rows: ComparisonRows) -> pl.DataFrame:
     """The columns of intermediate.comparison."""
-    pairs = {
-        "portfolio_id": np.array(series.portfolio_ids)[others.own],
-        "other_id": np.array(others.ids),
-        "other_kind": np.array(others.kinds),
-        "other_basis": np.array(others.bases),
-    }
+    pairs = {"other_id": others.ids, "other_kind": others.kinds, "other_basis": others.bases}
     return _frame(
         {
-            **{name: pl.Series(column[rows.pair], dtype=pl.String) for name, column in pairs.items()},
-            "period_type": pl.Series(np.array(PERIODS)[rows.period], dtype=pl.String),
+            "portfolio_id": _chosen(series.portfolio_ids, others.own[rows.pair]),
+            **{name: _chosen(column, rows.pair) for name, column in pairs.items()},
+            "period_type": _chosen(PERIODS, rows.period),
             "period_start": pl.Series(rows.period_start.astype("datetime64[D]")),
             "period_end": pl.Series(rows.period_end.astype("datetime64[D]")),
             **{name: _column(measured) for name, measured in rows.measures.items()},
@@ -106,6 +104,10 @@ def rows_frame(rows: PerformanceRows, period_type: str) -> pl.DataFrame:
     for name in ("mwr_flag", "flow_basis", "undefined_reason"):
         columns[name] = pl.Series(getattr(rows, name), dtype=pl.String)
     return _frame(columns)
+
+
+def _chosen(texts: Sequence[str], places: Integers) -> pl.Series:
+    return pl.Series(texts, dtype=pl.String).gather(places)
 
 
 def _column(measured: Measure) -> pl.Series:

@@ -17,7 +17,7 @@ from assets.performance.compute import day_number
 from assets.performance.contribution import contributions
 from assets.performance.frames import attribution_frame, comparison_frame, contribution_frame, standard_periods
 from assets.performance.holdings import Holdings
-from assets.performance.measures import Floats
+from assets.performance.measures import Floats, Integers
 from assets.performance.packed_days import PackedMonth, pack
 from assets.performance.periods import first_day, period_days
 from assets.performance.reading_days import days_of, read_from_days, read_series
@@ -25,7 +25,7 @@ from assets.performance.reading_holdings import read_holdings
 from assets.performance.reading_reference import Reference, benchmark_days, read_reference, return_rows
 from assets.performance.series import DailySeries
 from assets.warehouse.database import Connection, copy_frame
-from assets.warehouse.writing import write_meanwhile
+from assets.warehouse.writing import made_ahead, write_meanwhile
 
 TABLES = ("performance", "contribution", "attribution", "comparison")
 PERFORMANCE, CONTRIBUTION, ATTRIBUTION, COMPARISON = TABLES
@@ -88,11 +88,26 @@ def run_performance(
         summary.portfolios += measured.portfolios
         summary.days += measured.days
 
-    write_meanwhile(_measured(source, as_of_date, clock), write)
+    reference = read_reference(source, as_of_date)
+    groups = together(reference.user)
+    read = made_ahead(_read(source, reference, groups, as_of_date, clock))
+    write_meanwhile((_measured(part, reference, groups, as_of_date, clock) for part in read), write)
     for table in TABLES:
         # by the other columns nobody joins
         conn.execute(f"analyze intermediate.{table} (portfolio_id, period_type)")
     return summary
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What is measured of some portfolios: their days, from which on the run computes them, the seconds it took to read
+    these, and what they held.
+    """
+
+    series: DailySeries
+    from_days: Integers
+    seconds: float
+    holdings: Holdings
 
 
 @dataclass(frozen=True)
@@ -106,24 +121,32 @@ class _Measured:
     frames: Mapping[str, pl.DataFrame]
 
 
-def _measured(source: Connection, as_of_date: date, clock: Callable[[], float]) -> Iterator[_Measured]:
-    reference = read_reference(source, as_of_date)
-    groups = together(reference.user)
+def _read(
+    source: Connection, reference: Reference, groups: Mapping[str, str], as_of_date: date, clock: Callable[[], float]
+) -> Iterator[_Read]:
     for portfolio_ids in chunks(days_of(source, as_of_date), groups):
         begun = clock()
         series = read_series(source, portfolio_ids, as_of_date)
-        months = [*pack(series, read_from_days(source, portfolio_ids))]
-        frames = {PERFORMANCE: standard_periods(series, as_of_date)}
+        from_days = read_from_days(source, portfolio_ids)
         seconds = clock() - begun
-        frames |= _parts_and_comparisons(source, series, reference, groups, as_of_date)
-        yield _Measured(len(portfolio_ids), int(series.offsets[-1]), seconds, months, frames)
+        yield _Read(series, from_days, seconds, read_holdings(source, series, reference, as_of_date))
+
+
+def _measured(
+    part: _Read, reference: Reference, groups: Mapping[str, str], as_of_date: date, clock: Callable[[], float]
+) -> _Measured:
+    begun, series = clock(), part.series
+    months = [*pack(series, part.from_days)]
+    frames = {PERFORMANCE: standard_periods(series, as_of_date)}
+    seconds = part.seconds + clock() - begun
+    frames |= _parts_and_comparisons(series, part.holdings, reference, groups, as_of_date)
+    return _Measured(len(series.portfolio_ids), int(series.offsets[-1]), seconds, months, frames)
 
 
 def _parts_and_comparisons(
-    source: Connection, series: DailySeries, reference: Reference, groups: Mapping[str, str], as_of_date: date
+    series: DailySeries, holdings: Holdings, reference: Reference, groups: Mapping[str, str], as_of_date: date
 ) -> dict[str, pl.DataFrame]:
     """What the return is made of, and what it is compared with."""
-    holdings = read_holdings(source, series, reference, as_of_date)
     starts, ends = period_days(series, as_of_date)
     gave, class_days = contributions(series, holdings, starts, ends)
     benchmark = benchmark_days(series, reference)
@@ -155,9 +178,7 @@ def _others(
     weights = equal_weight_days(
         series, holdings, return_rows(series, holdings, reference), table.values, table.first_day
     )
-    return others_of(
-        series, together(reference.user), reference.benchmark, reference.with_dividends, benchmark, weights
-    )
+    return others_of(series, groups, reference.benchmark, reference.with_dividends, benchmark, weights)
 
 
 def chunks(days: Mapping[str, int], groups: Mapping[str, str]) -> Iterator[list[str]]:

@@ -1,9 +1,9 @@
-"""Results written while the next ones are computed: the server works on one core, this process on the other.
+"""Parts of a run side by side: one is read and one written while a third is computed: server and process share cores.
 
-Belongs here: the order of the two. Must not be here: what is written, and by which statement (database).
+Belongs here: the order of the three. Must not be here: what is read or written, and by which statement (database).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -27,3 +27,17 @@ def write_meanwhile(items: Iterable[Item], write: Callable[[Item], None]) -> Non
             writing = thread.submit(write, item)
         if writing is not None:
             writing.result()
+
+
+def made_ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """The same items in the same order, each made in a thread of its own while the one before is in use.
+
+    Args:
+        items: one is made at a time, and one at most waits; making them must not use a connection that their user does.
+    """
+    items = iter(items)
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item

@@ -9,7 +9,7 @@ import polars as pl
 
 from assets.performance.compute import day_number
 from assets.performance.holdings import Holdings
-from assets.performance.reading_holdings import holdings_from_frames
+from assets.performance.reading_holdings import ENTRY, POSITION, PackedRows, lay_out_holdings
 from assets.performance.reading_reference import DayTable, Reference
 from assets.performance.series import DailySeries
 from tests.unit.performance.daily import daily_rows, daily_series
@@ -21,7 +21,6 @@ FIRST_DAY = day_number(FIRST)
 Position = tuple[str, int, int | None, float, float]
 #: (instrument, day, gain)
 Entry = tuple[str, int, float]
-_HOLDING = {"portfolio_id": pl.String, "instrument_id": pl.String}
 
 
 def reference(prices: dict[str, list[float]], benchmark: str | None = None, returns: Sequence[float] = ()) -> Reference:
@@ -43,20 +42,23 @@ def reference(prices: dict[str, list[float]], benchmark: str | None = None, retu
 
 def holdings(series: DailySeries, shared: Reference, positions: list[Position], entries: list[Entry]) -> Holdings:
     """Of portfolio `p`, days counted from 0."""
-    held = pl.DataFrame(
-        [
-            ("p", i, FIRST_DAY + a, shared.last_day + 1 if b is None else FIRST_DAY + b, q, c)
-            for i, a, b, q, c in positions
-        ],
-        schema={**_HOLDING, "valid_from": pl.Int64, "valid_to": pl.Int64, "quantity": pl.Float64, "cost": pl.Float64},
-        orient="row",
-    )
-    entered = pl.DataFrame(
-        [("p", instrument, FIRST_DAY + day, gain) for instrument, day, gain in entries],
-        schema={**_HOLDING, "day": pl.Int64, "gain": pl.Float64},
-        orient="row",
-    )
-    return holdings_from_frames(held, entered, series, shared)
+    names = sorted(shared.asset_class)
+    held = [
+        (
+            names.index(name) + 1,
+            FIRST_DAY + first,
+            shared.last_day + 1 if after is None else FIRST_DAY + after,
+            units,
+            cost,
+        )
+        for name, first, after, units, cost in positions
+    ]
+    entered = [(names.index(name) + 1, FIRST_DAY + day, gain) for name, day, gain in entries]
+    return lay_out_holdings(names, _rows(held, POSITION), _rows(entered, ENTRY), series, shared)
+
+
+def _rows(records: list[tuple[float, ...]], kind: np.dtype) -> PackedRows:
+    return PackedRows(np.zeros(len(records), dtype=np.int64), np.array(records, dtype=kind))
 
 
 def series_of(value: list[float], inflow: list[float], outflow: list[float]) -> DailySeries:
