@@ -59,7 +59,7 @@ _PUBLISHED = """
         on scope.portfolio_id = months.portfolio_id and months.first_date < scope.from_date
     where months.portfolio_id = any(%s)
 """
-# packed months are not looked into: how many there are is enough to share out the work
+# packed months are not looked into: their length tells the days, but for those that the run computes again
 _DAYS_OF = f"""
     select portfolio_id, sum(days)::integer
     from (
@@ -67,7 +67,7 @@ _DAYS_OF = f"""
         from {DAILY_TABLE} inner join ops.run_scope using (portfolio_id)
         where valuation_date <= %s group by 1
         union all
-        select months.portfolio_id, 31 * count(*)
+        select months.portfolio_id, sum(octet_length(months.days)) / {DAY.itemsize}
         from intermediate.published_months as months
         inner join ops.run_scope as scope
             on scope.portfolio_id = months.portfolio_id and months.first_date < scope.from_date
