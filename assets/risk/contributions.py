@@ -14,8 +14,8 @@ from assets.risk.model import Floats, Holdings
 from assets.risk.returns import Gains
 from assets.risk.value_at_risk import Moments
 
-# holdings whose returns are looked at together: with 730 days some 30 MB an array
-CHUNK = 5000
+# holdings whose returns are looked at together: with 730 days 1.8 MB an array, which the processor's cache still holds
+CHUNK = 300
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Belongs here: the one list of codes and how pairs become text. Must not be here: arithmetic that decides a code.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,24 +49,27 @@ def pair(metric: str, code: str) -> str:
     return f"{metric}:{code}"
 
 
-def texts(rows: int, *columns: Sequence[str]) -> list[str | None]:
+def texts(rows: int, *columns: Mapping[int, str]) -> list[str | None]:
     """(rows,) pairs joined by `;`; None where no column has one.
 
     Args:
         rows: how many.
-        columns: (rows,) pairs each, empty where there is nothing to say.
+        columns: row -> pair each, of the rows where there is something to say: most have nothing.
     """
-    if not columns:
-        return [None] * rows
-    return [";".join(filter(None, parts)) or None for parts in zip(*columns, strict=True)]
-
-
-def marked(metric: str, codes: NDArray[np.str_]) -> list[str]:
-    """(rows,) pairs of the codes, empty where there is none."""
-    return [pair(metric, code) if code else "" for code in codes.tolist()]
-
-
-def where(chosen: NDArray[np.bool_], metric: str, code: str) -> list[str]:
-    """(rows,) one pair where `chosen`."""
-    found: list[str] = np.where(chosen, pair(metric, code), "").tolist()
+    found: list[str | None] = [None] * rows
+    for column in columns:
+        for row, told in column.items():
+            before = found[row]
+            found[row] = told if before is None else f"{before};{told}"
     return found
+
+
+def marked(metric: str, codes: NDArray[np.str_]) -> dict[int, str]:
+    """Row -> pair of its code, of those that have one."""
+    rows = np.flatnonzero(codes != "")
+    return {row: pair(metric, code) for row, code in zip(rows.tolist(), codes[rows].tolist(), strict=True)}
+
+
+def where(chosen: NDArray[np.bool_], metric: str, code: str) -> dict[int, str]:
+    """Row -> one pair, of those `chosen`."""
+    return dict.fromkeys(np.flatnonzero(chosen).tolist(), pair(metric, code))

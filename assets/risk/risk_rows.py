@@ -56,8 +56,8 @@ def risk_frame(holdings: Holdings, found: Gains, measured: Measured) -> pl.DataF
 def contribution_frame(holdings: Holdings, found: Gains, measured: Measured) -> pl.DataFrame:
     """A row a holding, horizon and confidence."""
     owner = holdings.owner
-    names = [holdings.instruments[member].instrument_id for member in holdings.members.tolist()]
-    ids = [holdings.portfolio_ids[place] for place in owner.tolist()]
+    names = pl.Series([one.instrument_id for one in holdings.instruments], dtype=pl.String).gather(holdings.members)
+    ids = pl.Series(holdings.portfolio_ids, dtype=pl.String).gather(owner)
     rate = np.nan if holdings.usd_rate is None else holdings.usd_rate
     frames = []
     for (horizon, confidence), problems in measured.problems.items():
@@ -73,8 +73,8 @@ def contribution_frame(holdings: Holdings, found: Gains, measured: Measured) -> 
         with np.errstate(divide="ignore", invalid="ignore"):
             share = np.where(var > 0, component / var, np.nan)
         columns = {
-            "portfolio_id": pl.Series(ids, dtype=pl.String),
-            "instrument_id": pl.Series(names, dtype=pl.String),
+            "portfolio_id": ids,
+            "instrument_id": names,
             "value_base": column(holdings.values),
             "component_var_base": column(component),
             "component_var_usd": column(component * rate),

@@ -25,7 +25,7 @@ from assets.warehouse.database import Connection, copy_frame
 from assets.warehouse.writing import write_meanwhile
 
 TABLES = ("portfolio_risk", "risk_contributions", "stress_tests")
-# portfolios measured at once: gains of 730 days over two horizons take 12 MB, Monte Carlo's draws 40 MB
+# portfolios measured at once: gains of 730 days over two horizons take 12 MB, Monte Carlo's draws 2 MB
 CHUNK = 1000
 # beyond this, binary fractions only show the noise of float64
 MONEY_DECIMALS = 10

@@ -109,13 +109,21 @@ def test_monte_carlo_is_seeded_and_comes_close_to_its_distribution() -> None:
     ordered = draws(heavy, [1])
     np.testing.assert_array_equal(ordered, draws(heavy, [1]))
     assert (ordered != draws(heavy, [2])).any()
-    assert ordered.shape == (1, PATHS)
+    assert (np.diff(ordered) > 0).all()
     found = monte_carlo(ordered, heavy, 0.99)
     exact = -stats.t.ppf(0.01, 5) * np.sqrt(3 / 5)
     assert found.low[0] <= exact <= found.high[0]
     assert found.var[0] == pytest.approx(exact, rel=0.1)
     normal = of(0.0, 1.0, 0.0, -0.5)
     assert monte_carlo(draws(normal, [1]), normal, 0.95).var[0] == pytest.approx(stats.norm.ppf(0.95), rel=0.05)
+
+
+def test_the_worst_draws_are_those_of_so_many() -> None:
+    """The k-th lowest of n uniform numbers has the distribution Beta(k, n + 1 - k)."""
+    normal = Moments(*(np.full(2000, number) for number in (250, 0.0, 1.0, 0.0, 0.0)))
+    uniform = stats.norm.cdf(draws(normal, range(2000)))
+    for rank in (1, 50, 250):
+        assert stats.kstest(uniform[:, rank - 1], stats.beta(rank, PATHS + 1 - rank).cdf).pvalue > 0.01
 
 
 def test_moments_are_scipys() -> None:
