@@ -42,8 +42,8 @@ class PerformanceSummary:
         portfolios: how many have at least one day.
         days: rows of the daily table read.
         rows: rows written, by table.
-        seconds: for the periods of portfolios: reading their days, measuring, writing; the rest is for contribution,
-            attribution and comparison.
+        seconds: for the periods of portfolios: reading their days, measuring, writing, each as if alone, while other
+            portfolios are at the next of the three; the rest is for contribution, attribution and comparison.
     """
 
     portfolios: int = 0
