@@ -22,7 +22,7 @@ from assets.warehouse.database import Connection
 
 @dataclass(frozen=True)
 class Changed:
-    """Versions of a mart's rows that a publication ended and began, and how many rows moved in or out of its indexes."""
+    """How many versions of a mart's rows were ended and begun, and how many rows moved in or out of its indexes."""
 
     closed: int
     opened: int
