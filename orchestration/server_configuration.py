@@ -66,7 +66,9 @@ def server_configuration(port: int, extra: Mapping[str, str]) -> str:
         "max_wal_size": "4GB",
         "min_wal_size": "256MB",
         "checkpoint_timeout": "15min",
-        "wal_compression": "on",
+        # a publication replaces what lies on its pages: compressing their images took a third of its processor time
+        # for a quarter less WAL
+        "wal_compression": "off",
         "random_page_cost": "1.1",
         "jit": "off",
         # durable: what was published stays published

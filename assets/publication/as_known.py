@@ -36,8 +36,8 @@ def as_known_at(spec: MartSpec, columns: Sequence[str]) -> list[sql.Composed]:
     )
     return [
         # a view may only append: the mart's columns stand last
-        sql.SQL("create or replace view {} as select published_from, published_to, {} from {}").format(
-            view, names, sql.Identifier("history", spec.name)
+        sql.SQL("create or replace view {} as select published_from, published_to, {} from {}{}").format(
+            view, names, sql.Identifier("history", spec.name), _earlier(spec, columns)
         ),
         sql.SQL("comment on view {} is {}").format(
             view, sql.Literal(f"Every published version of marts.{spec.name}, read by marts.{name_of(spec)}.")
@@ -56,6 +56,23 @@ def as_known_at(spec: MartSpec, columns: Sequence[str]) -> list[sql.Composed]:
         ),
         sql.SQL("comment on function {}(timestamptz) is {}").format(function, sql.Literal(comment)),
     ]
+
+
+def _earlier(spec: MartSpec, columns: Sequence[str]) -> sql.Composable:
+    """The versions that are packed, to be added to those that are rows; of the partitioned mart all are rows."""
+    if spec.partition_by_month:
+        return sql.SQL("")
+    packed = ["published_from", *(name for name in columns if name != spec.key[0])]
+    unpacked = (sql.Identifier("packed" if name == spec.key[0] else "version", name) for name in columns)
+    return sql.SQL(
+        " union all select version.published_from, packed.published_to, {} from {} as packed"
+        " cross join lateral unnest({}) as version ({})"
+    ).format(
+        sql.SQL(", ").join(unpacked),
+        sql.Identifier("history", f"{spec.name}_earlier"),
+        sql.SQL(", ").join(sql.Identifier("packed", name) for name in packed),
+        sql.SQL(", ").join(map(sql.Identifier, packed)),
+    )
 
 
 def name_of(spec: MartSpec) -> str:

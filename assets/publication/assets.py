@@ -77,12 +77,12 @@ def build_publication(mart_keys: list[dg.AssetKey]) -> dg.AssetsDefinition:
     def publication(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         """All marts of the run become visible in one transaction, or none does."""
         warehouse = context.resources.warehouse
-        with warehouse.connect() as conn:
+        with warehouse.connect() as conn, warehouse.connect() as finder:
             fingerprint = conn.execute(
                 "select inputs_fingerprint from ops.runs where run_id = %s", [context.run.run_id]
             ).fetchone()[0]
             warehouse.assert_still_alone()
-            done = publish(conn, context.run.run_id, warehouse.mart_specs(), fingerprint)
+            done = publish(conn, finder, context.run.run_id, warehouse.mart_specs(), fingerprint)
             runs.fulfil_requests(conn, context.run.run_id)
             status = "unchanged" if done.publication_id is None else "published"
             runs.finish(conn, context.run.run_id, status, {"changed_rows": done.changed_rows, **done.changed_by_table})

@@ -42,9 +42,10 @@ class MartSpec:
     whose ledger ran), `scope_and_held` (held portfolios too: what a check says of them must be seen) or `all` (the
     candidate is the whole table). With a `day_column` it reaches the days that the run computed.
     `clock_columns` name a run or a clock: a difference in them alone is no change.
-    `keep_where` selects rows that stay although the candidate no longer has them (snapshots of earlier moments);
-    `outdated_where` those that end although their day was not computed. `sparse_where` selects the few rows of a long
-    history that a check asks for: they have an index of their own.
+    `changes_daily`: nearly every row differs from the day before, in place: its pages keep room for that.
+    Of the mart that is partitioned by month `keep_where` selects rows that stay although the candidate no longer has
+    them (snapshots of earlier moments), `outdated_where` those that end although their day was not computed.
+    `sparse_where` selects the few rows of a long history that a check asks for: they have an index of their own.
     """
 
     name: str
@@ -58,6 +59,7 @@ class MartSpec:
     sparse_where: str | None
     day_column: str | None
     is_counted: bool
+    changes_daily: bool
     partition_by_month: str | None
 
     @property
@@ -104,5 +106,6 @@ def _spec(node: dict[str, Any]) -> MartSpec:
         sparse_where=meta.get("sparse_where"),
         day_column=meta.get("day_column"),
         is_counted=bool(meta.get("is_counted", True)),
+        changes_daily=bool(meta.get("changes_daily", False)),
         partition_by_month=meta.get("partition_by_month"),
     )

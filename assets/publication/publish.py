@@ -1,23 +1,29 @@
 """The one step that readers notice: all differences of all marts, in one transaction, or none.
 
-Candidates lie in build.*; what is published lies in history.* with (published_from, published_to). A publication closes
-the rows that changed or vanished and adds the new ones. Views show `published_to is null`, which is data under MVCC: a
-reader's snapshot holds one publication, whole. (A swap by DDL would show a repeatable-read reader an empty table.)
+Candidates lie in build.*; what is published lies in history.*. What differs is data under MVCC, not DDL: a reader's
+snapshot holds one publication, whole. (A swap by DDL would show a repeatable-read reader an empty table.)
+
+Belongs here: the order of a publication and what it remembers. Must not be here: how a mart's differences are found and
+written (replacing; ending for the partitioned mart), which rows may differ (reach).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import psycopg
 from psycopg import sql
 
+from assets.publication import ending, replacing
 from assets.publication.mart_specs import MartSpec
 from assets.publication.tables import ensure_month_partitions
 
-#: Changed rows, and their share of all, from which on a mart is analysed: the next run comes before autovacuum does.
+#: Rows of keys that came or went, and their share of all, from which on a mart is analysed: the next run comes before
+#: autovacuum does. A row that takes another's place changes nothing that plans look at.
 ANALYSED_ROWS = 10_000
 ANALYSED_SHARE = 0.1
 
@@ -32,14 +38,22 @@ class Publication:
     changed_by_table: dict[str, int] = field(default_factory=dict)
 
 
-def publish(conn: psycopg.Connection, run_id: str, specs: Sequence[MartSpec], inputs_fingerprint: str) -> Publication:
+def publish(
+    conn: psycopg.Connection,
+    finder: psycopg.Connection,
+    run_id: str,
+    specs: Sequence[MartSpec],
+    inputs_fingerprint: str,
+) -> Publication:
     """Carry the differences between build.* and history.* over, in the caller's transaction.
 
     The caller commits. On any error nothing of it is visible. When nothing differs, nothing is published and the last
     publication stands.
 
     Args:
-        conn: A connection with an open transaction.
+        conn: A connection with an open transaction; it alone writes what readers see.
+        finder: Another one, on which the differences of the next marts are found while those of one are written: the
+            server does both at once. What it leaves in schema build is dropped by `conn`, or by the next publication.
         run_id: The run whose candidates and check results are published.
         specs: All marts.
         inputs_fingerprint: What the run was made from; the next run over the same is `unchanged`.
@@ -50,13 +64,19 @@ def publish(conn: psycopg.Connection, run_id: str, specs: Sequence[MartSpec], in
     conn.execute("savepoint before_publication")
     changed: dict[str, int] = {}
     rows = _rows_before(conn)
-    for spec in specs:
-        tables = ensure_month_partitions(conn, spec)
-        closed, opened = _carry_over(conn, spec, publication_id)
-        changed[spec.name] = max(closed, opened)
-        if changed[spec.name] > ANALYSED_ROWS:
-            _analyse(conn, spec, tables, changed[spec.name])
-        rows[spec.name] = rows.get(spec.name, 0) + opened - closed
+    _keep_in_place(conn, specs)
+    with _finding(finder, specs) as found:
+        for spec in specs:
+            tables = ensure_month_partitions(conn, spec)
+            if spec.name in found:
+                found[spec.name].result()
+                done = replacing.write(conn, spec, publication_id)
+            else:
+                done = ending.carry_over(conn, spec, publication_id)
+            changed[spec.name] = max(done.closed, done.opened)
+            if done.moved > ANALYSED_ROWS:
+                _analyse(conn, spec, tables, done.moved)
+            rows[spec.name] = rows.get(spec.name, 0) + done.opened - done.closed
     counted = sum(changed[spec.name] for spec in specs if spec.is_counted)
     if counted == 0 and last_id is not None:
         conn.execute("rollback to savepoint before_publication")
@@ -88,62 +108,26 @@ def publish(conn: psycopg.Connection, run_id: str, specs: Sequence[MartSpec], in
     return Publication(publication_id, counted, rows, changed)
 
 
-def _carry_over(conn: psycopg.Connection, spec: MartSpec, publication_id: int) -> tuple[int, int]:
-    """Close and open rows of one mart; returns how many of each."""
-    history, build = sql.Identifier("history", spec.name), sql.Identifier("build", spec.name)
-    names = sql.SQL(", ").join(map(sql.Identifier, spec.column_names))
-    same_key = _conjunction("b", "h", spec.key)
-    if not _has_current(conn, spec.name):
-        # nothing to compare with; the candidates keep their order, in which the indexes fill fastest
-        return 0, conn.execute(
-            sql.SQL("insert into {} ({}, published_from) select {}, %s from {} as b where {}").format(
-                history, names, _row("b", spec.column_names), build, _reach(spec, "b")
-            ),
-            [publication_id],
-        ).rowcount
-    compared = spec.compared
-    same_values: sql.Composable = sql.SQL("true")
-    if compared:
-        same_values = sql.SQL("(({}) is not distinct from ({}))").format(_row("b", compared), _row("h", compared))
-    ended = sql.SQL("update {} as h set published_to = %s where h.published_to is null and {}").format(
-        history, _reach(spec, "h")
-    )
-    if spec.day_column:
-        # nothing is published of new days: asked once, before the whole history is looked through for rows to end
-        ended += sql.SQL(
-            " and coalesce((select as_of_date from ops.published_inputs), 'infinity')"
-            " >= (select min(coalesce(from_date, '-infinity')) from ops.run_scope)"
+def _keep_in_place(conn: psycopg.Connection, specs: Sequence[MartSpec]) -> None:
+    """Nothing but this transaction moves published rows until it ends: `vacuum full` of an administrator waits."""
+    conn.execute(
+        sql.SQL("lock table {} in row exclusive mode").format(
+            sql.SQL(", ").join(sql.Identifier("history", spec.name) for spec in specs)
         )
-    version = sql.SQL("exists (select 1 from {} as b where {} and {})")
-    same = version.format(build, same_key, same_values)
-    if spec.keep_where is None:
-        closed = conn.execute(ended + sql.SQL(" and not ") + same, [publication_id]).rowcount
-    else:
-        # a kept kind of row ends only when the candidate has another version of the very same key; in two statements,
-        # for a condition that joins both with `or` is tried row by row: minutes where this takes seconds
-        keeps = sql.SQL(" and ({})").format(sql.SQL(spec.keep_where))
-        others = sql.SQL(" and not ({})").format(sql.SQL(spec.keep_where))
-        other_version = version.format(build, same_key, sql.SQL("not ") + same_values)
-        closed = conn.execute(ended + others + sql.SQL(" and not ") + same, [publication_id]).rowcount
-        closed += conn.execute(ended + keeps + sql.SQL(" and ") + other_version, [publication_id]).rowcount
-    if spec.outdated_where:
-        closed += conn.execute(
-            sql.SQL("update {} as h set published_to = %s where h.published_to is null and ({})").format(
-                history, sql.SQL(spec.outdated_where)
-            ),
-            [publication_id],
-        ).rowcount
-    # `offset 0` has the candidates found first. The statistics still say that each has a current row, which was ended a
-    # moment ago: the planner expects none to be left over and would go through the whole scope for each one that is,
-    # 47 million comparisons for the contributions of 1,000 portfolios, a hundred times that for 10,000
-    opened = conn.execute(
-        sql.SQL(
-            "insert into {} ({}, published_from) select {}, %s from (select b.* from {} as b where {} offset 0) as b"
-            " where not exists (select 1 from {} as h where h.published_to is null and {})"
-        ).format(history, names, _row("b", spec.column_names), build, _reach(spec, "b"), history, same_key),
-        [publication_id],
-    ).rowcount
-    return closed, opened
+    )
+
+
+@contextmanager
+def _finding(finder: psycopg.Connection, specs: Sequence[MartSpec]) -> Iterator[dict[str, Future[None]]]:
+    """The differences of the marts, found one after the other beside the caller; each is there when its future is."""
+    finder.autocommit = True
+    # who wants a mart for himself waits for the transaction that writes, and the finder would wait for him
+    finder.execute("set lock_timeout = '60s'")
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            yield {s.name: thread.submit(replacing.find, finder, s) for s in specs if s.partition_by_month is None}
+        finally:
+            thread.shutdown(cancel_futures=True)
 
 
 def _analyse(conn: psycopg.Connection, spec: MartSpec, tables: Sequence[str], changed: int) -> None:
@@ -164,39 +148,6 @@ def _analyse(conn: psycopg.Connection, spec: MartSpec, tables: Sequence[str], ch
                     sql.Identifier("history", table), sql.SQL(", ").join(map(sql.Identifier, columns))
                 )
             )
-
-
-def _has_current(conn: psycopg.Connection, name: str) -> bool:
-    query = sql.SQL("select exists (select 1 from {} where published_to is null)")
-    return conn.execute(query.format(sql.Identifier("history", name))).fetchone() == (True,)
-
-
-def _reach(spec: MartSpec, alias: str) -> sql.Composable:
-    if spec.reach == "all":
-        return sql.SQL("true")
-    scope = "{a}.portfolio_id in (select portfolio_id from ops.run_scope)"
-    if spec.reach == "scope_and_held":
-        return sql.SQL(f"({{a}}.portfolio_id is null or {scope})").format(a=sql.Identifier(alias))
-    if spec.reach == "ledger":
-        scope = "{a}.portfolio_id in (select portfolio_id from ops.run_scope where runs_ledger)"
-    elif spec.day_column:
-        scope = (
-            "exists (select 1 from ops.run_scope as scope where scope.portfolio_id = {a}.portfolio_id"
-            " and {a}.{day} >= coalesce(scope.from_date, '-infinity'))"
-        )
-    return sql.SQL(scope + " and {a}.portfolio_id not in (select portfolio_id from ops.held_portfolios)").format(
-        a=sql.Identifier(alias), day=sql.Identifier(spec.day_column or "")
-    )
-
-
-def _conjunction(left: str, right: str, columns: Sequence[str]) -> sql.Composable:
-    return sql.SQL(" and ").join(
-        sql.SQL("{} = {}").format(sql.Identifier(left, c), sql.Identifier(right, c)) for c in columns
-    )
-
-
-def _row(alias: str, columns: Sequence[str]) -> sql.Composable:
-    return sql.SQL(", ").join(sql.Identifier(alias, c) for c in columns)
 
 
 def _rows_before(conn: psycopg.Connection) -> dict[str, int]:

@@ -18,7 +18,9 @@ from assets.publication.mart_specs import MartSpec
 from assets.warehouse.database import has_relation
 
 #: Raised when the tables of history are to look otherwise although no mart changed.
-LAYOUT = 2
+LAYOUT = 3
+#: How full pages are filled (percent) of a mart whose rows change daily: each row's successor finds room on its page.
+ROOM_FOR_SUCCESSORS = 45
 #: Views and functions over the published marts, in the order of their names.
 READING_FILES = Path(__file__).parent / "reading"
 
@@ -119,6 +121,8 @@ def _ensure_history(conn: psycopg.Connection, spec: MartSpec) -> None:
                 sql.SQL(column.stored_type),
             )
         )
+    if spec.changes_daily:
+        conn.execute(sql.SQL("alter table {} set (fillfactor = {})").format(table, sql.Literal(ROOM_FOR_SUCCESSORS)))
     # one current row per key, and the way in for readers
     conn.execute(
         sql.SQL("create unique index if not exists {} on {} ({}) where published_to is null").format(
@@ -127,6 +131,7 @@ def _ensure_history(conn: psycopg.Connection, spec: MartSpec) -> None:
     )
     if not spec.partition_by_month:
         _index_ended(conn, spec)
+        _ensure_earlier(conn, spec)
     if spec.sparse_where:
         conn.execute(
             sql.SQL("create index if not exists {} on {} ({}) where published_to is null and {}").format(
@@ -136,10 +141,9 @@ def _ensure_history(conn: psycopg.Connection, spec: MartSpec) -> None:
 
 
 def _index_ended(conn: psycopg.Connection, spec: MartSpec) -> None:
-    """The way in for who asks what was known at a moment: ended rows by the first column of their key and their end.
+    """The way in to what publications before layout 3 ended where it stood, by the first column of the key and the end.
 
-    A key over all versions took a third of the time in which a publication closes and opens rows, for both put a whole
-    key into it. That a version is there once follows from the index of the current rows.
+    That a version is there once follows from the index of the current rows.
     """
     table = sql.Identifier("history", spec.name)
     conn.execute(
@@ -148,6 +152,29 @@ def _index_ended(conn: psycopg.Connection, spec: MartSpec) -> None:
     conn.execute(
         sql.SQL("create index if not exists {} on {} ({}, published_to) where published_to is not null").format(
             sql.Identifier(f"{spec.name}_ended"), table, sql.Identifier(spec.key[0])
+        )
+    )
+
+
+def _ensure_earlier(conn: psycopg.Connection, spec: MartSpec) -> None:
+    """The table of earlier versions: those of one first column of the key that ended together, an array per column."""
+    table, key = sql.Identifier("history", f"{spec.name}_earlier"), sql.Identifier(spec.key[0])
+    types = {column.name: column.stored_type for column in spec.columns} | {"published_from": "bigint"}
+    key_type = sql.SQL(types.pop(spec.key[0]))
+    conn.execute(
+        sql.SQL("create table if not exists {} ({} {} not null, published_to bigint not null)").format(
+            table, key, key_type
+        )
+    )
+    for name, stored_type in types.items():
+        conn.execute(
+            sql.SQL("alter table {} add column if not exists {} {}[]").format(
+                table, sql.Identifier(name), sql.SQL(stored_type)
+            )
+        )
+    conn.execute(
+        sql.SQL("create unique index if not exists {} on {} ({}, published_to)").format(
+            sql.Identifier(f"{spec.name}_earlier_key"), table, key
         )
     )
 

@@ -94,7 +94,7 @@ def test_one_added_trade_changes_its_portfolio_and_days_alone_and_all_equals_a_f
         # what was published before can still be asked
         assert one(
             published_url,
-            "select count(*) from history.portfolio_daily where published_from = 1 and published_to = %s"
+            "select count(*) from history.portfolio_daily_versions where published_from = 1 and published_to = %s"
             " and valuation_date >= %s::date",
             number + 1,
             day,

@@ -104,7 +104,7 @@ def test_kills_in_the_middle_leave_the_last_publication(published_url: str, tmp_
     inputs = two_portfolios(tmp_path / "inputs", extra=more)
 
     # a lock on what a stage writes makes it wait at a known place, and there it dies
-    for table in ("intermediate.ledger_positions", "history.portfolio_daily"):
+    for table in ("intermediate.ledger_positions", "history.portfolio_daily_earlier"):
         kill_at(table, inputs, published_url, tmp_path / "home")
         assert marts(published_url) == before
         assert rows(published_url, "select count(*) from ops.publications") == [(1,)]

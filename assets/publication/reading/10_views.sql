@@ -23,6 +23,7 @@ cross join lateral generate_series(
     coalesce(positions.valid_to - 1, (portfolios.values_as_of at time zone 'UTC')::date),
     interval '1 day'
 ) as days (day)
+-- a price counts until the next one, so the newest that begins by the day is the only one that can: one row of the index
 left join lateral (
     select
         listed.price,
@@ -33,32 +34,53 @@ left join lateral (
         listed.line
     from (
         select
-            published.price, published.currency, published.valid_from, published.source, published.batch_id,
-            published.line, published.instrument_id = positions.instrument_id as is_own
-        from marts.prices as published
-        where
-            published.instrument_id in (positions.instrument_id, instruments.canonical_instrument)
-            and published.valid_from <= days.day::date
-            and (published.valid_to is null or published.valid_to > days.day::date)
-        union all
-        select 1, positions.instrument_id, days.day::date, 'unit', null, null, true
+            1 as price, positions.instrument_id as currency, days.day::date as valid_from, null::date as valid_to,
+            'unit' as source, null::bigint as batch_id, null::integer as line, 1 as place
         where instruments.asset_class = 'fiat'
+        union all
+        (
+            select
+                own.price, own.currency, own.valid_from, own.valid_to, own.source, own.batch_id, own.line, 2 as place
+            from marts.prices as own
+            where own.instrument_id = positions.instrument_id and own.valid_from <= days.day::date
+            order by own.valid_from desc
+            limit 1
+        )
+        union all
+        (
+            select
+                linked.price, linked.currency, linked.valid_from, linked.valid_to, linked.source, linked.batch_id,
+                linked.line, 3 as place
+            from marts.prices as linked
+            where
+                linked.instrument_id = instruments.canonical_instrument
+                and instruments.canonical_instrument <> positions.instrument_id
+                and linked.valid_from <= days.day::date
+            order by linked.valid_from desc
+            limit 1
+        )
     ) as listed
-    order by listed.is_own desc
+    where listed.valid_to is null or listed.valid_to > days.day::date
+    order by listed.place
     limit 1
 ) as prices on true
 left join lateral (
     select 1::numeric as rate
     where prices.currency = 'fiat:' || portfolios.base_currency
     union all
-    select published.rate
-    from marts.exchange_rates as published
-    where
-        prices.currency <> 'fiat:' || portfolios.base_currency
-        and published.currency = prices.currency
-        and published.quote = 'fiat:' || portfolios.base_currency
-        and published.valid_from <= days.day::date
-        and (published.valid_to is null or published.valid_to > days.day::date)
+    select newest.rate
+    from (
+        select published.rate, published.valid_to
+        from marts.exchange_rates as published
+        where
+            prices.currency <> 'fiat:' || portfolios.base_currency
+            and published.currency = prices.currency
+            and published.quote = 'fiat:' || portfolios.base_currency
+            and published.valid_from <= days.day::date
+        order by published.valid_from desc
+        limit 1
+    ) as newest
+    where newest.valid_to is null or newest.valid_to > days.day::date
 ) as rates on true;
 comment on view marts.holdings_daily is
 'Holdings of every day at that day''s last known price. Key: portfolio_id, account_id, instrument_id, valuation_date.';
@@ -76,45 +98,51 @@ comment on column marts.holdings_daily.price_source is 'Who gave the price (unit
 comment on column marts.holdings_daily.price_batch_id is 'Raw batch of the price.';
 comment on column marts.holdings_daily.price_line is 'Line of the price within its batch.';
 
+-- portfolio by portfolio: each one's groups fit into memory, and who asks for the first rows has them at once
 create or replace view marts.snapshot_breakdowns as
-with valued as (
-    select
-        holdings.portfolio_id,
-        holdings.user_id,
-        holdings.valuation_date as snapshot_date,
-        buckets.dimension,
-        buckets.bucket,
-        sum(holdings.value_base * days.usd_rate) as value_usd,
-        sum(holdings.value_base) as value_base
-    from marts.holdings_daily as holdings
-    inner join marts.portfolio_daily as days
-        on holdings.portfolio_id = days.portfolio_id and holdings.valuation_date = days.valuation_date
-    inner join marts.instruments as instruments on holdings.instrument_id = instruments.instrument_id
-    cross join lateral (
-        values
-        ('asset', holdings.instrument_id),
-        ('chain', coalesce(instruments.chain, 'off_chain')),
-        ('category', coalesce(instruments.category, 'uncategorised')),
-        ('protocol', coalesce(instruments.protocol, 'none')),
-        ('asset_type', instruments.asset_type)
-    ) as buckets (dimension, bucket)
-    where holdings.value_base is not null
-    group by holdings.portfolio_id, holdings.user_id, holdings.valuation_date, buckets.dimension, buckets.bucket
-)
-
 select
-    valued.portfolio_id,
-    valued.user_id,
-    valued.snapshot_date,
-    valued.dimension,
-    valued.bucket,
-    valued.value_usd,
-    (valued.value_base / nullif(sum(valued.value_base) filter (where valued.value_base > 0) over (
-        partition by valued.portfolio_id, valued.snapshot_date, valued.dimension
-    ), 0))::double precision as weight
-from valued;
+    portfolios.portfolio_id,
+    portfolios.user_id,
+    parts.snapshot_date,
+    parts.dimension,
+    parts.bucket,
+    parts.value_usd,
+    parts.weight
+from marts.portfolios as portfolios
+cross join lateral (
+    select
+        valued.snapshot_date,
+        valued.dimension,
+        valued.bucket,
+        valued.value_usd,
+        (valued.value_base / nullif(sum(valued.value_base) filter (where valued.value_base > 0) over (
+            partition by valued.snapshot_date, valued.dimension
+        ), 0))::double precision as weight
+    from (
+        select
+            holdings.valuation_date as snapshot_date,
+            buckets.dimension,
+            buckets.bucket,
+            sum(holdings.value_base * days.usd_rate) as value_usd,
+            sum(holdings.value_base) as value_base
+        from marts.holdings_daily as holdings
+        inner join marts.portfolio_daily as days
+            on holdings.portfolio_id = days.portfolio_id and holdings.valuation_date = days.valuation_date
+        inner join marts.instruments as instruments on holdings.instrument_id = instruments.instrument_id
+        cross join lateral (
+            values
+            ('asset', holdings.instrument_id),
+            ('chain', coalesce(instruments.chain, 'off_chain')),
+            ('category', coalesce(instruments.category, 'uncategorised')),
+            ('protocol', coalesce(instruments.protocol, 'none')),
+            ('asset_type', instruments.asset_type)
+        ) as buckets (dimension, bucket)
+        where holdings.portfolio_id = portfolios.portfolio_id and holdings.value_base is not null
+        group by holdings.valuation_date, buckets.dimension, buckets.bucket
+    ) as valued
+) as parts;
 comment on view marts.snapshot_breakdowns is
-'Value of each day by asset, chain, category, protocol and asset type. Key: portfolio_id, snapshot_date, dimension, bucket. Filter by portfolio_id: it is computed when read.';
+'Value of each day by asset, chain, category, protocol and asset type. Key: portfolio_id, snapshot_date, dimension, bucket. It is computed when read, portfolio by portfolio: ask for some portfolios or for one day.';
 comment on column marts.snapshot_breakdowns.portfolio_id is 'Portfolio, as in portfolios.yaml.';
 comment on column marts.snapshot_breakdowns.user_id is 'Owner of the portfolio.';
 comment on column marts.snapshot_breakdowns.snapshot_date is 'UTC day; values are at its close.';
