@@ -54,7 +54,10 @@ def is_fiat(instrument_id: str) -> bool:
 
 @dataclass(slots=True, frozen=True)
 class Portfolio:
-    """One portfolio's choices; `base_currency` is an instrument id such as `fiat:EUR`."""
+    """One portfolio's choices; `base_currency` is an instrument id such as `fiat:EUR`.
+
+    `margin_accounts`: those in which money may be borrowed.
+    """
 
     portfolio_id: str
     user_id: str
@@ -63,6 +66,7 @@ class Portfolio:
     lot_scope: str = "account"
     cash_mode: str = "ledger"
     allow_short: bool = False
+    margin_accounts: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True, frozen=True)

@@ -38,7 +38,7 @@ where s.runs_ledger and {part}
 order by b.balance_at, b.batch_id, b.line
 """
 _PORTFOLIOS = """
-select portfolio_id, user_id, base_currency, cost_basis, lot_scope, cash_mode, allow_short
+select portfolio_id, user_id, base_currency, cost_basis, lot_scope, cash_mode, allow_short, margin_accounts
 from intermediate.int_portfolios p join ops.run_scope s using (portfolio_id)
 where s.runs_ledger and {part}
 order by user_id, portfolio_id
@@ -110,8 +110,8 @@ def load_price_book(conn: Connection) -> PriceBook:
 def load_portfolios(conn: Connection, part: Part = ALL) -> dict[str, list[Portfolio]]:
     """The portfolios whose ledger runs, by user."""
     by_user: dict[str, list[Portfolio]] = defaultdict(list)
-    for row in conn.execute(part.restrict(_PORTFOLIOS)):
-        portfolio = Portfolio(*row)
+    for *row, margin_accounts in conn.execute(part.restrict(_PORTFOLIOS)):
+        portfolio = Portfolio(*row, frozenset(margin_accounts))
         by_user[portfolio.user_id].append(portfolio)
     return by_user
 

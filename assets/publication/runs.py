@@ -116,10 +116,12 @@ def fingerprint(conn: Connection, inputs_fingerprint: str, window: Window) -> st
             (select string_agg(to_jsonb(p)::text, ',' order by p.id) from (
                 select id, user_id, name, base_currency, cost_basis, lot_scope, cash, allow_short, benchmark,
                        risk_free_rate, tax_rate_short, tax_rate_long, is_active from registry.portfolios) as p),
+            (select string_agg(a::text, ',' order by a.portfolio_id, a.id) from registry.accounts as a),
             (select string_agg(t::text, ',' order by t.portfolio_id, t.instrument) from registry.targets as t),
             (select string_agg(p::text, ',' order by p.portfolio_id) from registry.policies as p),
             (select string_agg(l::text, ',' order by l.portfolio_id, l.metric) from registry.limits as l),
-            (select string_agg(s::text, ',' order by s.scenario_id) from registry.scenarios as s)))
+            (select string_agg(s::text, ',' order by s.scenario_id) from registry.scenarios as s),
+            (select string_agg(r::text, ',' order by r.dimension, r.bucket) from registry.risk_scores as r)))
         """
     ).fetchone()
     # without a given as-of, the run of the same hour over the same inputs has nothing new to say

@@ -202,7 +202,7 @@ select
     portfolios.user_id,
     md5(concat_ws(
         '#', portfolios.user_id, portfolios.base_currency, portfolios.cost_basis, portfolios.lot_scope,
-        portfolios.cash_mode, portfolios.allow_short, portfolios.risk_free_rate,
+        portfolios.cash_mode, portfolios.allow_short, portfolios.margin_accounts::text, portfolios.risk_free_rate,
         -- rates cross through every base currency: another one may give a portfolio a rate that it lacked
         (select string_agg(distinct every.base_currency, ',' order by every.base_currency) from portfolios as every)
     )) as settings,

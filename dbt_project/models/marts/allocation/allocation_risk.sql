@@ -162,8 +162,9 @@ metrics as (
     from assets group by portfolio_id
     union all
     select
-        portfolio_id, 'buying_power', sum(weight * is_cash::integer), null, null,
-        'share of cash, free to buy with'
+        portfolio_id, 'buying_power',
+        case when sum(weight * is_cash::integer) < 0 then 0 else sum(weight * is_cash::integer) end, null, null,
+        'share of cash, less what is owed of it, free to buy with'
     from assets group by portfolio_id
     union all
     select
