@@ -24,7 +24,7 @@ create schema if not exists intermediate;
 create unlogged table intermediate.int_instruments (instrument_id text, quote_currency text, canonical_instrument text,
     decimals integer, pricing_instrument_id text);
 create unlogged table intermediate.int_portfolios (portfolio_id text, user_id text, base_currency text,
-    cost_basis text, lot_scope text, cash_mode text, allow_short boolean, margin_accounts text[] not null default '{}');
+    cost_basis text, lot_scope text, cash_mode text, allow_short boolean);
 create unlogged table intermediate.int_balances (portfolio_id text, account_id text, instrument_id text,
     balance_at timestamptz, is_date_only boolean, balance_date date, quantity ops.amount, cost_base ops.amount,
     batch_id bigint, line integer);

@@ -129,6 +129,9 @@ def test_a_run_of_the_export_publishes_the_same(database_url: str, module_databa
     for name in before:
         assert before[name] == after[name], name
     assert len(before["transactions"]) >= 12
+    # bought with borrowed dollars, in an account that says so
+    debt = "select balance from marts.portfolio_assets where account_id = 'kraken' and instrument_id = 'fiat:USD'"
+    assert one(module_database_url, debt) == -205
     # the wallet's coins came in this year: the owner's short rate taxes their gain
     ((portfolio_id, action, gain, short, long, tax),) = rows(
         database_url,
@@ -190,7 +193,7 @@ def one_portfolio(url: str, tmp_path: Path) -> None:
     """A part of the test above, which has a database with a run in it."""
     exported = exported_to(url, tmp_path / "main-only", "main")
     assert exported.portfolios == 1
-    assert exported.rows["transactions"] == 9
+    assert exported.rows["transactions"] == 10
     text = "".join(path.read_text() for path in (tmp_path / "main-only").rglob("*.*") if path.is_file())
     assert "custom:" not in text  # the other's house and boat
     document = yaml.safe_load((tmp_path / "main-only" / "portfolios.yaml").read_text())

@@ -18,7 +18,7 @@ INPUTS = """
 create table intermediate.int_instruments (instrument_id text, quote_currency text, canonical_instrument text,
     decimals integer, pricing_instrument_id text);
 create table intermediate.int_portfolios (portfolio_id text, user_id text, base_currency text, cost_basis text,
-    lot_scope text, cash_mode text, allow_short boolean, margin_accounts text[] not null default '{}');
+    lot_scope text, cash_mode text, allow_short boolean);
 create table intermediate.int_all_transactions (sequence bigint, transaction_id text, portfolio_id text, account_id text,
     executed_at timestamptz, is_date_only boolean, executed_date date, type text, instrument_id text, quantity ops.amount,
     price ops.amount, amount ops.amount, currency text, fx_rate ops.amount, cash_account text, fee ops.amount,
