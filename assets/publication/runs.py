@@ -279,7 +279,8 @@ def choose_scope(conn: Connection) -> int:
     results differ on an earlier day. It runs where a transaction, a balance or a past price differs, where a holding
     had no price yet (its first price makes a flow), and after a moment within a day.
 
-    A portfolio with a difference, or gone, takes all portfolios of its user along: they are compared with each other.
+    A portfolio with a difference, or gone, or gone to another user, takes all portfolios of its user along: they are
+    compared with each other.
     Its ledger takes along those that have legs of transfers, for only by these do lots go from one portfolio to
     another. Legs of any transfer count, also of one inside the portfolio: what was its other side may be gone.
     """
@@ -333,11 +334,12 @@ judged as (
 found as (
     select user_id, differs, wants_ledger from judged
     union all
-    -- gone since: one less to be compared with, or to have sent a transfer
-    select gone.user_id, true, true
-    from ops.portfolio_fingerprints as known
-    inner join registry.portfolios as gone on known.portfolio_id = gone.id
-    where known.portfolio_id not in (select portfolio_id from intermediate.int_portfolio_fingerprints)
+    -- gone since, for ever or to another user: one less to be compared with, or to have sent a transfer
+    select published.user_id, true, true
+    from history.portfolios as published
+    left join intermediate.int_portfolio_fingerprints as prints on published.portfolio_id = prints.portfolio_id
+    where published.published_to is null and published.is_active
+        and published.user_id is distinct from prints.user_id
 ),
 users as (
     select user_id, bool_or(wants_ledger) as wants_ledger from found group by user_id having bool_or(differs)
