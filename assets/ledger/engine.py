@@ -255,7 +255,7 @@ class _UserLedger:
             transfers.arrive(self.books[hop.into.portfolio_id], hop, source)
 
     def _is_available(self, books: Books, t: Transaction) -> bool:
-        """Whether the source holds or may borrow what leaves; a bare date may come before the purchase of its own day."""
+        """Whether the source holds, or may borrow, what leaves; a bare date may come before its day's purchase."""
         hops = self.plan.hops[t.transaction_id]
         needed = total(hop.quantity for hop in hops if not hop.is_released)
         if not needed:

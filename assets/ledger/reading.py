@@ -111,8 +111,8 @@ def load_price_book(conn: Connection) -> PriceBook:
 def load_portfolios(conn: Connection, part: Part = ALL) -> dict[str, list[Portfolio]]:
     """The portfolios whose ledger runs, by user."""
     by_user: dict[str, list[Portfolio]] = defaultdict(list)
-    for *row, margin_accounts in conn.execute(part.restrict(_PORTFOLIOS)):
-        portfolio = Portfolio(*row, frozenset(margin_accounts))
+    for row in conn.execute(part.restrict(_PORTFOLIOS)):
+        portfolio = Portfolio(*row[:-1], margin_accounts=frozenset(row[-1]))
         by_user[portfolio.user_id].append(portfolio)
     return by_user
 

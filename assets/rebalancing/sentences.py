@@ -10,6 +10,7 @@ from assets.money_text import money_text
 from assets.rebalancing.sizing import Drift
 from assets.rebalancing.worth import HORIZON_YEARS
 
+
 def drift_sentence(drift: Drift, band: float) -> str:
     """How far the weight is off its target; `band` is a fraction."""
     side = "above" if drift.current > drift.target else "below"

@@ -315,7 +315,9 @@ def test_a_debt_above_all_that_is_held_leaves_nothing_to_be_a_share_of(url: str)
     assert judged(url, UNDERWATER) == dict.fromkeys(EXPOSURES) | {
         "buying_power": 0, "largest_position": pytest.approx(1),
     }  # fmt: skip
-    assert rows(url, "select is_held, held_reason from marts.portfolios where portfolio_id = %s", UNDERWATER) == [(False, None)]
+    assert rows(url, "select is_held, held_reason from marts.portfolios where portfolio_id = %s", UNDERWATER) == [
+        (False, None)
+    ]
     assert "twr_annualized:period_under_365_days" in undefined(url, UNDERWATER)
 
 

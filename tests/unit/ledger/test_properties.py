@@ -37,7 +37,9 @@ def test_value_is_conserved_and_lots_sum_to_balances(
         assert {x.sequence for x in books.transactions} == {
             t.sequence for t in ledger.rows if t.portfolio_id == books.portfolio_id
         }
-        owing = {r.account_id for r in books.positions_rows if r.quantity < -CASH_TOLERANCE and is_fiat(r.instrument_id)}
+        owing = {
+            r.account_id for r in books.positions_rows if r.quantity < -CASH_TOLERANCE and is_fiat(r.instrument_id)
+        }
         assert {issue.account_id for issue in books.issues if issue.code == "negative_cash"} == owing - margin
 
 

@@ -63,7 +63,10 @@ largest_candidates as (
         allocation.dimension = 'asset'
         and allocation.target_weight is not null
         and instruments.asset_class <> 'fiat'
-        and allocation.portfolio_id not in (select limits.portfolio_id from limits where limits.rule = 'largest_position')
+        and not exists (
+            select 1 from limits
+            where limits.portfolio_id = allocation.portfolio_id and limits.rule = 'largest_position'
+        )
     group by allocation.portfolio_id
 
 ),
