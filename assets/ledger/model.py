@@ -7,6 +7,7 @@ Amounts are `decimal.Decimal`; `*_base` is in the portfolio's base currency; Non
 fields of every result row stand in the order of the table's columns, so that a row is copied as it is.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Context, Decimal
@@ -66,7 +67,7 @@ class Portfolio:
     lot_scope: str = "account"
     cash_mode: str = "ledger"
     allow_short: bool = False
-    margin_accounts: frozenset[str] = frozenset()
+    margin_accounts: Collection[str] = ()
 
 
 @dataclass(slots=True, frozen=True)

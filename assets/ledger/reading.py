@@ -112,7 +112,7 @@ def load_portfolios(conn: Connection, part: Part = ALL) -> dict[str, list[Portfo
     """The portfolios whose ledger runs, by user."""
     by_user: dict[str, list[Portfolio]] = defaultdict(list)
     for row in conn.execute(part.restrict(_PORTFOLIOS)):
-        portfolio = Portfolio(*row[:-1], margin_accounts=frozenset(row[-1]))
+        portfolio = Portfolio(*row)
         by_user[portfolio.user_id].append(portfolio)
     return by_user
 

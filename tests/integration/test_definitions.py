@@ -274,14 +274,14 @@ def test_a_debt_in_foreign_money_gains_when_that_falls(url: str) -> None:
     }  # fmt: skip
     assert sum(part for _, part in found.values()) == pytest.approx(0.3)
     assert whole(url, MARGIN, "twr, absolute_gain_base, unrealized_pnl_base, fees_base") == (
-        pytest.approx(0.3), 300, D("124.1"), 8,
+        pytest.approx(0.3), 300, D("184.5"), 8,
     )  # fmt: skip
     effects = (
-        "select sum(allocation + selection + interaction), min(portfolio_return), min(benchmark_return)"
-        " from marts.performance_attribution where portfolio_id = %s and period_type = 'all'"
+        "select sum(allocation + selection + interaction) from marts.performance_attribution"
+        " where portfolio_id = %s and period_type = '7d'"
     )
-    [(explained, _, _)] = rows(url, effects, MARGIN)
-    assert explained == pytest.approx(0.3 - (0.75 / 0.9 - 1))
+    [(explained,)] = rows(url, effects, MARGIN)
+    assert explained == pytest.approx(1300 / 1168 - 0.75 / 0.8)
 
 
 def test_a_debt_is_a_negative_row_that_pays_for_nothing(url: str) -> None:
