@@ -300,6 +300,9 @@ def test_a_debt_is_a_negative_row_that_pays_for_nothing(url: str) -> None:
     }  # fmt: skip
     by_class = "select bucket, weight from marts.portfolio_allocation where portfolio_id = %s and dimension = 'asset_class' and value_base <> 0"
     assert dict(rows(url, by_class, MARGIN)) == {"equity": pytest.approx(9 / 19), "fiat": pytest.approx(4 / 19)}
+    # a euro dearer by a tenth takes from the share what it does not take from the debt: 300 EUR are at stake, not 900
+    stress = "select loss_base from marts.stress_tests where portfolio_id = %s and scenario = 'base_currency_up_10'"
+    assert rows(url, stress, MARGIN) == [(pytest.approx(D(300) - D(300) / D("1.1")),)]
     trades = "select instrument_id, action, quantity, cash_after_base from marts.rebalancing_suggestions where portfolio_id = %s"
     assert rows(url, trades, MARGIN) == [(FLAT, "buy", 5, 25)]
 

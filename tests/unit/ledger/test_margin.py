@@ -129,3 +129,11 @@ class TestTransfer:
         assert (flows(one), flows(other)) == ([("transfer_out", -90)], [("transfer_in", 90)])
         assert (codes(one), codes(other)) == ([], [])
         assert (held(one, USD), held(other, USD, "b")) == (-2090, 100)
+
+
+def test_an_observed_debt_is_compared_like_any_balance() -> None:
+    ledger = bought_on_margin().balance("2024-01-04", USD, -2000).balance("2024-01-05", USD, -790)
+    books = ledger.run()
+    assert [(row.derived_quantity, row.difference, row.status) for row in books.reconciliation] == [
+        (-2000, 0, "matched"), (-800, 10, "mismatch"),
+    ]  # fmt: skip
