@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import polars as pl
+
+from assets.registry.groups import known_groups
+from assets.registry.instruments_csv import ASSET_CLASSES
 from quality.gate import Gate
 from quality.holding_gates import CENT
 
@@ -13,6 +17,15 @@ IDENTITY_HOLDS = """not exists (
       and results.portfolio_id = measured.portfolio_id)"""
 #: The return of a day that begins with less than a cent is in the whole and in no part (docs/metrics.md).
 LACKS_DAYS = "position('coverage:tiny_days' in coalesce(undefined_reason, '')) > 0"
+#: Groups that the product's own lists have, as rows (dimension, name).
+KNOWN_GROUPS = ", ".join(
+    f"('{by}', '{name}')"
+    for by, names in (
+        *known_groups(pl.DataFrame(schema={"protocol": pl.String, "category": pl.String})).items(),
+        ("asset_class", ASSET_CLASSES),
+    )
+    for name in names
+)
 
 ANALYTICS_GATES: tuple[Gate, ...] = (
     Gate(
@@ -178,6 +191,32 @@ ANALYTICS_GATES: tuple[Gate, ...] = (
         offenders="""
             select null, null, count(*) || ' of the sample are worse: ' || string_agg(portfolio_id, ', ')
             from intermediate.optimization_checks where not is_agreed having count(*) > 1""",
+    ),
+    Gate(
+        name="group_limits_are_known",
+        stage="analytics",
+        reach="none",
+        severity="warn",
+        threshold="groups that an instrument can have",
+        description="Each limit of a policy names a group that an instrument can be in.",
+        next_step="Correct the group in registry.policies, or give an instrument this group; nothing is in it now.",
+        # an application may write policies without the checks of portfolios.yaml
+        offenders=f"""
+            with known (by, name) as (
+                values {KNOWN_GROUPS}
+                union select 'protocol', protocol from registry.instruments
+                union select 'category', category from registry.instruments
+                union select 'protocol', protocol from intermediate.int_instruments
+                union select 'category', category from intermediate.int_instruments
+            )
+            select policies.portfolio_id, null,
+                   coalesce(wanted ->> 'by', 'no dimension') || ' ' || coalesce(wanted ->> 'group', 'without a group')
+            from registry.policies as policies
+            inner join ops.run_scope using (portfolio_id)
+            cross join jsonb_array_elements(policies.group_limits) as limits (wanted)
+            where not exists (select 1 from known
+                              where known.by = wanted ->> 'by' and known.name = wanted ->> 'group')
+            order by policies.portfolio_id, wanted ->> 'by', wanted ->> 'group'""",
     ),
     Gate(
         name="optimisation_succeeds",

@@ -204,8 +204,8 @@ def with_turnover(
     return replace(constraints, turnover=Turnover(held, policy.max_turnover))
 
 
-def _bucket(attributes: Mapping[str, str | None], by: str) -> str:
-    return attributes.get(by) or GROUP_DEFAULTS[by]
+def _bucket(attributes: Mapping[str, str | None], by: str) -> str | None:
+    return attributes.get(by) or GROUP_DEFAULTS.get(by)
 
 
 def parse_views(documents: Sequence[Mapping[str, Any]]) -> tuple[View, ...]:

@@ -13,6 +13,7 @@ from assets.ledger.lots import Location, Lot
 from assets.ledger.model import ONE, ZERO, LotRow, PositionRow, row_of
 from assets.ledger.positions import Position, State
 from assets.ledger.postings import total
+from assets.money_text import money_text
 
 # Half a cent: the remainder of quantity x price in an export is no debt.
 CASH_TOLERANCE = Decimal("0.005")
@@ -86,21 +87,22 @@ def _flow_first(books: Books, location: Location, value: Decimal, cost: Decimal,
     account, instrument = location
     books.flow("first_valued", account, instrument, value)
     books.carry(account, instrument, value, cost, fx, 1)
+    direction = "an inflow" if value >= ZERO else "an outflow"
     message = (
-        f"{instrument} in account {account} was held before it had a price; it enters as an inflow of {value:.2f} "
-        f"on {books.clock.day}, its first valued day"
+        f"{instrument} in account {account} was held before it had a price; it enters as {direction} of "
+        f"{money_text(abs(value), books.base)} on {books.clock.day}, its first valued day"
     )
     books.issue("first_valued", message, account, instrument, once=True)
 
 
 def _check_debt(books: Books, position: Position) -> None:
-    if position.is_observed or position.is_reported or position.quantity >= -CASH_TOLERANCE:
+    if position.may_borrow or position.is_observed or position.is_reported or position.quantity >= -CASH_TOLERANCE:
         return
     position.is_reported = True
     account, instrument = position.location
     message = (
-        f"account {account} owes {-position.quantity:.2f} {instrument.removeprefix('fiat:')} "
-        f"at the close of {books.clock.day}: add a DEPOSIT, or cash: implicit"
+        f"account {account} owes {money_text(-position.quantity, instrument)} at the close of {books.clock.day}: "
+        "add a DEPOSIT, or cash: implicit, or margin: true to the account where a broker or an exchange lends it"
     )
     books.about("", None)
     books.issue("negative_cash", message, account, instrument, hold=True)
@@ -153,7 +155,8 @@ def _write_base_cash(books: Books, position: Position) -> None:
     if not position.quantity or position.opened is None:
         return
     opened_at, event_id, source = position.opened
-    lot = Lot(f"lot-{event_id}", position.location, opened_at, position.quantity, position.quantity, ONE, source)
+    kind = "short" if position.quantity < ZERO and position.may_borrow else "lot"
+    lot = Lot(f"{kind}-{event_id}", position.location, opened_at, position.quantity, position.quantity, ONE, source)
     _write_lot(books, position.location, lot, position.quantity, position.quantity)
 
 

@@ -255,7 +255,7 @@ class _UserLedger:
             transfers.arrive(self.books[hop.into.portfolio_id], hop, source)
 
     def _is_available(self, books: Books, t: Transaction) -> bool:
-        """Whether the source holds what leaves; a bare date may come before the purchase of its own day."""
+        """Whether the source holds, or may borrow, what leaves; a bare date may come before its day's purchase."""
         hops = self.plan.hops[t.transaction_id]
         needed = total(hop.quantity for hop in hops if not hop.is_released)
         if not needed:
@@ -263,7 +263,8 @@ class _UserLedger:
         position = books.position(t.account_id, t.instrument_id)
         if position.quantity < needed and position.incoming:
             books.pull(position, needed)
-        return position.quantity >= needed - dust_limit(needed, None)
+        is_borrowed = position.may_borrow and not t.is_date_only
+        return is_borrowed or position.quantity >= needed - dust_limit(needed, None)
 
     def _retry(self, *, is_last: bool = False) -> None:
         for t in list(self.deferred):

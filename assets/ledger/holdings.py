@@ -138,9 +138,10 @@ class Holdings(Postings):
 
     def move_base_cash(self, position: Position, change: Decimal, acquired_at: datetime | None = None) -> None:
         """Money in base currency costs what it is: no lots are needed."""
-        if not position.quantity:
-            position.opened = (acquired_at or self.clock.at, self.event_id, self.source)
+        before = position.quantity
         position.quantity += change
+        if not before or (position.may_borrow and (before < ZERO) != (position.quantity < ZERO)):
+            position.opened = (acquired_at or self.clock.at, self.event_id, self.source)
         self.cost_change += change
         self.dirty[position] = None
 
@@ -261,6 +262,7 @@ class Holdings(Postings):
         position = Position(account, instrument, *found)
         position.siblings.append(position)
         position.is_base_cash = instrument == self.base
+        position.may_borrow = fiat and account in self.portfolio.margin_accounts
         reference = book.instruments.get(instrument)
         position.decimals = reference.decimals if reference else None
         self.positions[position.location] = position

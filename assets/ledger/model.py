@@ -7,6 +7,7 @@ Amounts are `decimal.Decimal`; `*_base` is in the portfolio's base currency; Non
 fields of every result row stand in the order of the table's columns, so that a row is copied as it is.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Context, Decimal
@@ -54,7 +55,10 @@ def is_fiat(instrument_id: str) -> bool:
 
 @dataclass(slots=True, frozen=True)
 class Portfolio:
-    """One portfolio's choices; `base_currency` is an instrument id such as `fiat:EUR`."""
+    """One portfolio's choices; `base_currency` is an instrument id such as `fiat:EUR`.
+
+    `margin_accounts`: those in which money may be borrowed.
+    """
 
     portfolio_id: str
     user_id: str
@@ -63,6 +67,7 @@ class Portfolio:
     lot_scope: str = "account"
     cash_mode: str = "ledger"
     allow_short: bool = False
+    margin_accounts: Collection[str] = ()
 
 
 @dataclass(slots=True, frozen=True)

@@ -19,6 +19,7 @@ class Position:
     Attributes:
         siblings: the positions that share the pool, this one included.
         shorts: lots opened by sales of what was not held (for money: the debt).
+        may_borrow: money of a margin account: what it owes is declared.
         incoming: legs that bring units here and have not been carried out yet; run when units are short.
         state: what the last row of the position says, valid from `since`.
     """
@@ -33,6 +34,7 @@ class Position:
         "is_observed",
         "is_reported",
         "location",
+        "may_borrow",
         "opened",
         "pool",
         "quantity",
@@ -54,6 +56,7 @@ class Position:
         self.is_base_cash = False
         self.is_observed = False
         self.is_reported = False
+        self.may_borrow = False
         self.decimals: int | None = None
         self.incoming: list[Callable[[], None]] = []
         self.opened: tuple[datetime, str, str | None] | None = None

@@ -38,7 +38,8 @@ where s.runs_ledger and {part}
 order by b.balance_at, b.batch_id, b.line
 """
 _PORTFOLIOS = """
-select portfolio_id, user_id, base_currency, cost_basis, lot_scope, cash_mode, allow_short
+select portfolio_id, user_id, base_currency, cost_basis, lot_scope, cash_mode, allow_short,
+    array(select id from registry.accounts a where a.portfolio_id = p.portfolio_id and a.is_active and a.margin)
 from intermediate.int_portfolios p join ops.run_scope s using (portfolio_id)
 where s.runs_ledger and {part}
 order by user_id, portfolio_id

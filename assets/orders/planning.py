@@ -13,8 +13,8 @@ from hashlib import sha256
 
 from assets.accounts.codes import Codes
 from assets.accounts.model import RefusedRecord
+from assets.money_text import money_text
 from assets.orders.model import PENDING, REFUSED, Known, Money, Order, PlannedOrder, Skipped
-from assets.rebalancing.sentences import money_text
 
 _USD = "fiat:USD"
 _CENT, _STEP = Decimal("0.01"), Decimal("1e-9")

@@ -116,10 +116,12 @@ def fingerprint(conn: Connection, inputs_fingerprint: str, window: Window) -> st
             (select string_agg(to_jsonb(p)::text, ',' order by p.id) from (
                 select id, user_id, name, base_currency, cost_basis, lot_scope, cash, allow_short, benchmark,
                        risk_free_rate, tax_rate_short, tax_rate_long, is_active from registry.portfolios) as p),
+            (select string_agg(a::text, ',' order by a.portfolio_id, a.id) from registry.accounts as a),
             (select string_agg(t::text, ',' order by t.portfolio_id, t.instrument) from registry.targets as t),
             (select string_agg(p::text, ',' order by p.portfolio_id) from registry.policies as p),
             (select string_agg(l::text, ',' order by l.portfolio_id, l.metric) from registry.limits as l),
-            (select string_agg(s::text, ',' order by s.scenario_id) from registry.scenarios as s)))
+            (select string_agg(s::text, ',' order by s.scenario_id) from registry.scenarios as s),
+            (select string_agg(r::text, ',' order by r.dimension, r.bucket) from registry.risk_scores as r)))
         """
     ).fetchone()
     # without a given as-of, the run of the same hour over the same inputs has nothing new to say
@@ -277,7 +279,8 @@ def choose_scope(conn: Connection) -> int:
     results differ on an earlier day. It runs where a transaction, a balance or a past price differs, where a holding
     had no price yet (its first price makes a flow), and after a moment within a day.
 
-    A portfolio with a difference, or gone, takes all portfolios of its user along: they are compared with each other.
+    A portfolio with a difference, or gone, or gone to another user, takes all portfolios of its user along: they are
+    compared with each other.
     Its ledger takes along those that have legs of transfers, for only by these do lots go from one portfolio to
     another. Legs of any transfer count, also of one inside the portfolio: what was its other side may be gone.
     """
@@ -331,11 +334,12 @@ judged as (
 found as (
     select user_id, differs, wants_ledger from judged
     union all
-    -- gone since: one less to be compared with, or to have sent a transfer
-    select gone.user_id, true, true
-    from ops.portfolio_fingerprints as known
-    inner join registry.portfolios as gone on known.portfolio_id = gone.id
-    where known.portfolio_id not in (select portfolio_id from intermediate.int_portfolio_fingerprints)
+    -- gone since, for ever or to another user: one less to be compared with, or to have sent a transfer
+    select published.user_id, true, true
+    from history.portfolios as published
+    left join intermediate.int_portfolio_fingerprints as prints on published.portfolio_id = prints.portfolio_id
+    where published.published_to is null and published.is_active
+        and published.user_id is distinct from prints.user_id
 ),
 users as (
     select user_id, bool_or(wants_ledger) as wants_ledger from found group by user_id having bool_or(differs)

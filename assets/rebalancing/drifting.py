@@ -23,8 +23,8 @@ class Position(NamedTuple):
     Attributes:
         band: the drift (fraction) up to which nothing is done.
         total: all positive value, cash included, base currency, > 0.
-        cash: base currency.
-        spare_cash: what of it its own target leaves; None: purchases are paid from outside.
+        cash: less what is owed of it, base currency.
+        spare_cash: what of it its own target leaves, of a debt nothing; None: purchases are paid from outside.
         off: weight less target by instrument, without cash and what is kept as it is.
         drifts: what is to be traded, in order of instrument.
         untradable: rows of what cannot be.
@@ -99,7 +99,9 @@ def position(
             drifts.append(
                 Drift(name, current, target, gap_base, quote.price_base, quantity, gap_base < _NOTHING, not target)
             )
-    return Position(band, total, cash, cash - reserved if needs_funding else None, off, drifts, untradable)
+    # what is owed takes from the cash that can be spent; beyond that it stays owed, and sales pay for purchases
+    spare_cash = max(cash, _NOTHING) - reserved if needs_funding else None
+    return Position(band, total, cash, spare_cash, off, drifts, untradable)
 
 
 def hold(instrument_id: str, current_weight: Decimal | None, target_weight: Decimal | None, reason: str) -> Suggestion:

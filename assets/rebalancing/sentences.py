@@ -1,21 +1,14 @@
 """What a suggestion and its order say of themselves: sentences for their `reason`.
 
-Belongs here: words, money with its currency, percent. Must not be here: what is traded and whether it pays
+Belongs here: words, percent. Must not be here: money as text (assets/money_text), what is traded and whether it pays
 (suggesting).
 """
 
 from decimal import Decimal
 
+from assets.money_text import money_text
 from assets.rebalancing.sizing import Drift
 from assets.rebalancing.worth import HORIZON_YEARS
-
-_CENT = Decimal("0.01")
-
-
-def money_text(amount: Decimal, currency: str) -> str:
-    """An amount for people, as in 1,234.50 EUR; `currency` as in fiat:EUR."""
-    shown = f"{amount:,.2f}" if abs(amount) >= _CENT or not amount else "less than 0.01"
-    return f"{shown} {currency.removeprefix('fiat:')}"
 
 
 def drift_sentence(drift: Drift, band: float) -> str:

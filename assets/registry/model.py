@@ -9,7 +9,10 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account of a portfolio; `address` (EIP-55) and `chains` (slugs) only for wallets."""
+    """One account of a portfolio; `address` (EIP-55) and `chains` (slugs) only for wallets.
+
+    `margin`: its cash may be borrowed.
+    """
 
     id: str
     kind: str
@@ -18,6 +21,7 @@ class Account:
     exchange: str | None = None
     broker: str | None = None
     credentials_env: str | None = None
+    margin: bool = False
 
 
 @dataclass(frozen=True, slots=True)

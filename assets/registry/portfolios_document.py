@@ -74,6 +74,8 @@ def portfolios_yaml(connection: Connection, portfolios: Sequence[str]) -> str:
 def _account(row: _Row, wallets: list[_Row]) -> _Row:
     account = {"id": row["id"], "kind": row["kind"]}
     account |= {key: row[key] for key in _ACCOUNT if row[key] is not None}
+    if row["margin"]:
+        account["margin"] = True
     own = [wallet for wallet in wallets if wallet["account_id"] == row["id"]]
     if own:
         chains = [wallet["chain_id"] for wallet in own]

@@ -32,11 +32,11 @@ _PORTFOLIO_KEYS = (
 _ACCOUNT_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # kind: (required, optional)
     "wallet": (("address", "chains"), ()),
-    "exchange": (("exchange",), ("credentials_env",)),
-    "broker": (("broker",), ("credentials_env",)),
-    "manual": ((), ()),
+    "exchange": (("exchange",), ("credentials_env", "margin")),
+    "broker": (("broker",), ("credentials_env", "margin")),
+    "manual": ((), ("margin",)),
 }
-_ALL_ACCOUNT_KEYS = ("id", "kind", "address", "chains", "exchange", "broker", "credentials_env")
+_ALL_ACCOUNT_KEYS = ("id", "kind", "address", "chains", "exchange", "broker", "credentials_env", "margin")
 _EXACT_SUM = Decimal("1e-6")
 
 
@@ -91,6 +91,7 @@ def _portfolio(reader: YamlReader, node: Node, base: str, groups: Groups) -> Por
     name = fields.get("id")
     portfolio_id = reader.matching(name, "id", _PORTFOLIO_ID, "1 to 64 of a-z, 0-9 and -") or ""
     user_id = reader.matching(fields.get("user_id"), "user_id", _USER_ID, "1 to 128 characters on one line") or ""
+    cash = reader.choice(fields.get("cash"), "cash", ("ledger", "implicit")) or "ledger"
     short_rate, long_rate = _tax_rates(reader, fields.get("tax_rates"))
     return Portfolio(
         id=portfolio_id,
@@ -99,11 +100,11 @@ def _portfolio(reader: YamlReader, node: Node, base: str, groups: Groups) -> Por
         base_currency=reader.checked(fields.get("base_currency"), "base_currency", fiat_code) or base,
         cost_basis=reader.choice(fields.get("cost_basis"), "cost_basis", ("FIFO", "LIFO", "HIFO", "ACB")) or "FIFO",
         lot_scope=reader.choice(fields.get("lot_scope"), "lot_scope", ("account", "portfolio")) or "account",
-        cash=reader.choice(fields.get("cash"), "cash", ("ledger", "implicit")) or "ledger",
+        cash=cash,
         allow_short=reader.boolean(fields.get("allow_short"), "allow_short") or False,
         benchmark=reader.checked(fields.get("benchmark"), "benchmark", instrument_id),
         risk_free_rate=reader.checked(fields.get("risk_free_rate"), "risk_free_rate", _risk_free_rate) or "0",
-        accounts=_accounts(reader, fields),
+        accounts=_accounts(reader, fields, cash),
         targets=_targets(reader, fields.get("targets")),
         policy=read_policy(reader, fields["policy"], groups) if "policy" in fields else None,
         tax_rate_short=short_rate,
@@ -135,7 +136,7 @@ def _risk_free_rate(text: str) -> str:
     raise Refusal("a decimal such as 0.02, or an instrument id such as bond:US3M or rate:US3M", "change it")
 
 
-def _accounts(reader: YamlReader, fields: Fields) -> tuple[Account, ...]:
+def _accounts(reader: YamlReader, fields: Fields, cash: str) -> tuple[Account, ...]:
     if "accounts" not in fields:
         return ()
     nodes = reader.sequence(fields["accounts"], "accounts", "add e.g. {id: main, kind: manual}")
@@ -144,6 +145,9 @@ def _accounts(reader: YamlReader, fields: Fields) -> tuple[Account, ...]:
     seen: dict[tuple[str, str], int] = {}
     for node, account in zip(nodes, accounts, strict=True):
         line = node.start_mark.line + 1
+        if account.margin and cash == "implicit":
+            remedy = "leave margin out, or choose cash: ledger"
+            reader.problem(node, "no margin with cash: implicit, which holds no cash", remedy, account.id)
         twice = [chain for chain in account.chains if (account.address or "", chain) in seen]
         if account.address and twice:
             first = seen[account.address, twice[0]]
@@ -184,6 +188,7 @@ def _account(reader: YamlReader, node: Node) -> Account:
             _ENVIRONMENT_NAME,
             "the name of environment variables in capitals, such as KRAKEN for KRAKEN_KEY and KRAKEN_SECRET",
         ),
+        margin=reader.boolean(fields.get("margin"), "margin") or False,
     )
 
 

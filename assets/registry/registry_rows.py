@@ -19,7 +19,7 @@ _PORTFOLIO = (
     "id", "user_id", "name", "base_currency", "cost_basis", "lot_scope", "cash", "allow_short", "benchmark",
     "risk_free_rate", "tax_rate_short", "tax_rate_long", "is_active",
 )  # fmt: skip
-_ACCOUNT = ("portfolio_id", "id", "kind", "exchange", "broker", "credentials_env", "is_active")
+_ACCOUNT = ("portfolio_id", "id", "kind", "exchange", "broker", "credentials_env", "margin", "is_active")
 _WALLET = ("user_id", "portfolio_id", "account_id", "wallet_address", "wallet_name", "chain_id", "is_active")
 _WALLET_KEY = ("user_id", "portfolio_id", "wallet_address", "chain_id")
 _POLICY = (
@@ -116,7 +116,7 @@ def _portfolio_row(portfolio: Portfolio) -> Sequence[Any]:
 def _account_rows(portfolios: Iterable[Portfolio]) -> Iterable[Sequence[Any]]:
     for portfolio in portfolios:
         for account in portfolio.accounts:
-            given = (account.kind, account.exchange, account.broker, account.credentials_env)
+            given = (account.kind, account.exchange, account.broker, account.credentials_env, account.margin)
             yield portfolio.id, account.id, *given, True
 
 

@@ -158,6 +158,19 @@ def test_days_go_on_from_what_is_published(
     assert _restated(database_url, 6)["trader"] == "2024-01-17"
     assert _restated(database_url, 6)["watcher"] == "2024-01-17"
     assert "lender" not in _restated(database_url, 6)
+    # one that goes to another user takes along those that it leaves and those that it joins
+    with connect(database_url) as connection:
+        connection.execute("update intermediate.int_portfolio_fingerprints set changed_from = null")  # published by now
+        connection.execute(
+            "update intermediate.int_portfolio_fingerprints set user_id = 'lender', settings = 'others'"
+            " where portfolio_id = 'sibling'"
+        )
+        choose_scope(connection)
+        scope = connection.execute("select portfolio_id, from_date::text, runs_ledger from ops.run_scope order by 1")
+        assert scope.fetchall() == [
+            ("lender", "2024-02-06", False), ("sibling", None, True), ("trader", "2024-02-06", True),
+        ]  # fmt: skip
+        connection.rollback()
     # one that is gone takes along what it was compared with, and the ledgers that transfers may have joined with its own
     with connect(database_url) as connection:
         connection.execute("delete from intermediate.int_portfolio_fingerprints where portfolio_id = 'trader'")

@@ -4,8 +4,8 @@ Belongs here: definitions in which a model of dbt takes part (value, coverage, d
 a portfolio of its own, written above the test that reads it; every expected number can be checked by hand. Must not be
 here: what the engine alone decides (tests/unit/ledger), measures of a series of returns (tests/unit/performance).
 
-As-of is 2024-01-10. ONE costs 100, 110, 99, 99 and then 120 USD a day, FLAT always 100; 1 USD is 0.9 CHF and 10 NOK,
-1 EUR is 0.95 CHF; GBP and PLN have no rate to anything; JPY has one on the first day alone.
+As-of is 2024-01-10. ONE costs 100, 110, 99, 99 and then 120 USD a day, FLAT always 100; 1 USD is 0.9 CHF and 10 NOK, and
+0.90, from the 3rd 0.80, from the 5th 0.75 EUR; 1 EUR is 0.95 CHF; GBP and PLN have no rate to anything; JPY has one on the first day alone.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ PRICES = [
     *daily_prices(ETH, [2000] * 5 + [3000] * 5),
     *daily_prices("fiat:USD", ["0.9"] * 10, "CHF"),
     *daily_prices("fiat:USD", [10] * 10, "NOK"),
+    *daily_prices("fiat:USD", ["0.9"] * 2 + ["0.8"] * 2 + ["0.75"] * 6, "EUR"),
+    *daily_prices("equity:MAR", ["99.5"] * 2 + [110] * 2 + [120] * 6),
     *daily_prices("fiat:EUR", ["0.95"] * 10, "CHF"),
     "fiat:JPY,2024-01-01,0.01,USD",
     "equity:MID,2024-01-01,10,USD",
@@ -247,6 +249,88 @@ def test_a_short_position_is_a_negative_row_beside_weights_of_one(url: str) -> N
     assert rows(url, assets, DEBT) == [
         ("equity:SHO", -1000, pytest.approx(-1000 / 1200), 0), ("fiat:USD", 1200, 1, 0),
     ]  # fmt: skip
+
+
+MARGIN = case(
+    "margin", "01 DEPOSIT fiat:EUR 1000", "02 BUY equity:MAR 20 99.5@USD", "04 INTEREST_CHARGE fiat:USD 10",
+    "05 SELL equity:MAR 10 120@USD", base_currency="EUR", cash="ledger", benchmark=FLAT,
+    targets={FLAT: "0.5", "equity:MAR": "0.5"},
+    accounts=[{"id": "main", "kind": "broker", "broker": "ib", "margin": True}],
+)  # fmt: skip
+
+
+def test_a_debt_in_foreign_money_gains_when_that_falls(url: str) -> None:
+    """The case that tests/unit/ledger/test_margin.py works out by hand: of 300 EUR gained 291 are the debt's, 9 the share's."""
+    parts = days(url, MARGIN, "value_base, fees_base, realized_pnl_base, unrealized_change_base, currency_effect_base")
+    assert list(parts.values())[:5] == [
+        (1000, 0, 0, 0, 0), (1000, 0, 0, 0, 0), (1168, 0, 0, 189, -220 + 199), (1160, 8, 0, 0, 0),
+        (1300, 0, D("184.5"), D("-4.5"), -40),
+    ]  # fmt: skip
+    assert {residual for residual in days(url, MARGIN, "residual_base").values()} == {0}
+    gains = "select instrument_id, gain_base, contribution from marts.portfolio_contribution where portfolio_id = %s and period_type = 'all'"
+    found = {name: (gain, part) for name, gain, part in rows(url, gains, MARGIN)}
+    assert {name: gain for name, (gain, _) in found.items()} == {
+        "equity:MAR": pytest.approx(9), "fiat:EUR": 0, "fiat:USD": pytest.approx(291),
+    }  # fmt: skip
+    assert sum(part for _, part in found.values()) == pytest.approx(0.3)
+    assert whole(url, MARGIN, "twr, absolute_gain_base, unrealized_pnl_base, fees_base") == (
+        pytest.approx(0.3), 300, D("184.5"), 8,
+    )  # fmt: skip
+    effects = (
+        "select sum(allocation + selection + interaction) from marts.performance_attribution"
+        " where portfolio_id = %s and period_type = '7d'"
+    )
+    [(explained,)] = rows(url, effects, MARGIN)
+    assert explained == pytest.approx(1300 / 1168 - 0.75 / 0.8)
+
+
+def test_a_debt_is_a_negative_row_that_pays_for_nothing(url: str) -> None:
+    """900 EUR in the share, 1,000 EUR of cash and 600 owed: 1,900 held, 1,300 net, 400 to spend: five of FLAT at 75 EUR."""
+    assets = "select instrument_id, balance, value_base, weight, cost_base from marts.portfolio_assets where portfolio_id = %s order by 1"
+    assert rows(url, assets, MARGIN) == [
+        ("equity:MAR", 10, 900, pytest.approx(9 / 19), D("895.5")), ("fiat:EUR", 1000, 1000, pytest.approx(10 / 19), 1000),
+        ("fiat:USD", -800, -600, pytest.approx(-6 / 19), D("-719.6")),
+    ]  # fmt: skip
+    lots = "select quantity, cost_base, acquired_at::date from marts.open_lots where portfolio_id = %s and instrument_id = 'fiat:USD'"
+    assert rows(url, lots, MARGIN) == [(-800, D("-719.6"), date(2024, 1, 2))]
+    assert judged(url, MARGIN) == {
+        "leverage": pytest.approx(19 / 13), "long_exposure": pytest.approx(9 / 13), "short_exposure": 0,
+        "gross_exposure": pytest.approx(9 / 13), "net_exposure": pytest.approx(9 / 13),
+        "buying_power": pytest.approx(4 / 19), "largest_position": pytest.approx(9 / 19),
+    }  # fmt: skip
+    by_class = "select bucket, weight from marts.portfolio_allocation where portfolio_id = %s and dimension = 'asset_class' and value_base <> 0"
+    assert dict(rows(url, by_class, MARGIN)) == {"equity": pytest.approx(9 / 19), "fiat": pytest.approx(4 / 19)}
+    # a euro dearer by a tenth takes from the share what it does not take from the debt: 300 EUR are at stake, not 900
+    stress = "select loss_base from marts.stress_tests where portfolio_id = %s and scenario = 'base_currency_up_10'"
+    assert rows(url, stress, MARGIN) == [(pytest.approx(D(300) - D(300) / D("1.1")),)]
+    trades = "select instrument_id, action, quantity, cash_after_base from marts.rebalancing_suggestions where portfolio_id = %s"
+    assert rows(url, trades, MARGIN) == [(FLAT, "buy", 5, 25)]
+
+
+UNDERWATER = case("underwater", "01 DEPOSIT fiat:USD 5", f"02 BUY {ONE} 1 110@USD", "09 INTEREST_CHARGE fiat:USD 100",
+                  cash="ledger", accounts=[{"id": "main", "kind": "manual", "margin": True}])  # fmt: skip
+
+
+def test_a_debt_above_all_that_is_held_leaves_nothing_to_be_a_share_of(url: str) -> None:
+    assert list(days(url, UNDERWATER, "value_base").values()) == [5, 5, -6, -6, 15, 15, 15, 15, -85, -85]
+    returns = list(days(url, UNDERWATER, "twr_return").values())
+    assert returns == [pytest.approx(x) for x in (0, 0, -2.2, None, None, 0, 0, 0, -20 / 3, None)]
+    assert judged(url, UNDERWATER) == dict.fromkeys(EXPOSURES) | {
+        "buying_power": 0, "largest_position": pytest.approx(1),
+    }  # fmt: skip
+    assert rows(url, "select is_held, held_reason from marts.portfolios where portfolio_id = %s", UNDERWATER) == [
+        (False, None)
+    ]
+    assert "twr_annualized:period_under_365_days" in undefined(url, UNDERWATER)
+
+
+EXPOSURES = ("leverage", "long_exposure", "short_exposure", "gross_exposure", "net_exposure")
+
+
+def judged(url: str, name: str) -> dict[str, Any]:
+    """Metric by rule: exposures, cash and the largest position."""
+    asked = "select rule, metric from marts.allocation_risk where portfolio_id = %s and rule = any(%s)"
+    return dict(rows(url, asked, name, [*EXPOSURES, "buying_power", "largest_position"]))
 
 
 LARGE = case("large-flow", f"01 BUY {ONE} 1 100@USD", f"02 BUY {ONE} 1 105@USD")

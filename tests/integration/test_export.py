@@ -37,7 +37,7 @@ def household(folder: Path) -> Path:
         tax_rates={"short": "0.37", "long": "0.2"}, targets={"etf:SPY": "0.1", "crypto:ETH": "0.2", "fiat:USD": "0.7"},
         limits=[{"metric": "leverage", "warn": "1.5", "fail": "3"}, {"metric": "largest_position", "fail": "0.1"}],
         accounts=[
-            {"id": "main", "kind": "manual"}, {"id": "kraken", "kind": "exchange", "exchange": "kraken"},
+            {"id": "main", "kind": "manual"}, {"id": "kraken", "kind": "exchange", "exchange": "kraken", "margin": True},
             {"id": "wallet", "kind": "wallet", "address": ADDRESS, "chains": ["ethereum", "arbitrum"]},
         ],
     )  # fmt: skip
@@ -52,6 +52,7 @@ def household(folder: Path) -> Path:
             "main,main,2024-01-03T10:00:00.123456Z,BUY,crypto:ETH,1.50,2000,,USD,0.001,crypto:ETH,,,",
             "main,main,2024-01-04T10:00:00Z,TRANSFER_OUT,crypto:ETH,0.5,,,,,,,g1,",
             "main,kraken,2024-01-04T11:00:00+01:00,TRANSFER_IN,crypto:ETH,0.499,,,,,,,g1,",
+            "main,kraken,2024-01-05,BUY,crypto:ETH,0.1,2050,,USD,,,,,",
             "main,main,2024-01-05,DIVIDEND,etf:SPY,7,,,USD,,,1.20,,",
             "main,main,2024-01-06,SPLIT,etf:SPY,3:1,,,,,,,,",
             "flat,main,2024-01-03,BUY,custom:house,1,,300000,EUR,,,,,",
@@ -121,13 +122,16 @@ def test_a_run_of_the_export_publishes_the_same(database_url: str, module_databa
     assert again.exit_code == 0, again.messages
     assert exported.renamed == 0
     assert exported.portfolios == 2
-    assert exported.rows == {"transactions": 12, "prices": 32, "balances": 2, "corporate_actions": 1}
+    assert exported.rows == {"transactions": 13, "prices": 32, "balances": 2, "corporate_actions": 1}
     assert exported.quarantined == 1
     before, after = comparable(database_url), comparable(module_database_url)
     assert before.keys() == after.keys()
     for name in before:
         assert before[name] == after[name], name
     assert len(before["transactions"]) >= 12
+    # bought with borrowed dollars, in an account that says so
+    debt = "select balance from marts.portfolio_assets where account_id = 'kraken' and instrument_id = 'fiat:USD'"
+    assert one(module_database_url, debt) == -205
     # the wallet's coins came in this year: the owner's short rate taxes their gain
     ((portfolio_id, action, gain, short, long, tax),) = rows(
         database_url,
@@ -189,7 +193,7 @@ def one_portfolio(url: str, tmp_path: Path) -> None:
     """A part of the test above, which has a database with a run in it."""
     exported = exported_to(url, tmp_path / "main-only", "main")
     assert exported.portfolios == 1
-    assert exported.rows["transactions"] == 9
+    assert exported.rows["transactions"] == 10
     text = "".join(path.read_text() for path in (tmp_path / "main-only").rglob("*.*") if path.is_file())
     assert "custom:" not in text  # the other's house and boat
     document = yaml.safe_load((tmp_path / "main-only" / "portfolios.yaml").read_text())

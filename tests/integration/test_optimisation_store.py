@@ -9,6 +9,8 @@ import pytest
 
 from assets.allocation.store import run_optimisation
 from assets.warehouse.database import Connection, connect, copy_rows
+from quality.analytics_gates import ANALYTICS_GATES
+from quality.gate import evaluate
 
 AS_OF = date(2024, 6, 30)
 DAYS = 200
@@ -462,6 +464,25 @@ def test_views_groups_and_the_risk_free_rate_are_read(warehouse: Connection) -> 
         warehouse, "select expected_return, volatility, sharpe_ratio from intermediate.optimization_runs"
     )
     assert sharpe == pytest.approx((expected - 0.03) / volatility)
+
+
+def test_a_limit_of_a_group_that_nothing_can_be_in_is_told(warehouse: Connection) -> None:
+    """Written by an application, past the checks of portfolios.yaml: a slip of the pen, and a dimension that there is not."""
+    [gate] = [gate for gate in ANALYTICS_GATES if gate.name == "group_limits_are_known"]
+    warehouse.execute("update intermediate.int_instruments set category = 'major' where instrument_id = 'crypto:BTC'")
+    sound = '[{"by": "category", "group": "major"}, {"by": "chain", "group": "base"}, {"by": "asset_class", "group": "etf"}]'
+    add_portfolio(warehouse, "sound", HELD, **policy("min_volatility", group_limits=sound))
+    assert [result.passed for result in evaluate(warehouse, gate)] == [True]
+    wrong = '[{"by": "chain", "group": "polygn", "max": 0.1}, {"by": "sector", "group": "energy", "max": 0.1}]'
+    add_portfolio(warehouse, "wrong", HELD, **policy("min_volatility", group_limits=wrong))
+    [told] = evaluate(warehouse, gate)
+    assert (told.portfolio_id, told.severity, told.first_offenders) == (
+        "wrong",
+        "warn",
+        ("chain polygn", "sector energy"),
+    )
+    run_optimisation(warehouse, AS_OF, "run")
+    assert sum(weights(warehouse, "wrong").values()) == pytest.approx(1)
 
 
 def test_an_unpriced_holding_makes_a_row_that_says_so(warehouse: Connection) -> None:

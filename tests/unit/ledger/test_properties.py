@@ -5,6 +5,8 @@ from decimal import Decimal as D
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assets.ledger.closing import CASH_TOLERANCE
+from assets.ledger.model import is_fiat
 from tests.unit.ledger.ledgers import BTC, EUR, USD, Ledger, book, gains
 from tests.unit.ledger.random_ledgers import AMOUNTS, METHODS, Row, price_books, rows
 
@@ -12,13 +14,15 @@ from tests.unit.ledger.random_ledgers import AMOUNTS, METHODS, Row, price_books,
 @settings(max_examples=200, deadline=None)
 @given(
     price_books(), st.lists(rows(has_exchanges=True), max_size=14), METHODS, st.sampled_from(["account", "portfolio"]),
-    st.sampled_from(["ledger", "implicit"]), st.booleans(),
+    st.sampled_from(["ledger", "implicit"]), st.booleans(), st.frozensets(st.sampled_from(["a", "b"])),
 )  # fmt: skip
 def test_value_is_conserved_and_lots_sum_to_balances(
-    prices: object, events: list[list[Row]], method: str, scope: str, cash_mode: str, allow_short: bool
-) -> None:
-    """`run_all` proves the daily identity, sum of lots = balance and the uniqueness of ids."""
-    choices = {"cost_basis": method, "lot_scope": scope, "cash_mode": cash_mode, "allow_short": allow_short}
+    prices: object, events: list[list[Row]], method: str, scope: str, cash_mode: str, allow_short: bool,
+    margin: frozenset[str],
+) -> None:  # fmt: skip
+    """`run_all` proves the daily identity, sum of lots = balance and the uniqueness of ids; a declared debt holds nothing."""
+    choices = {"cost_basis": method, "lot_scope": scope, "cash_mode": cash_mode, "allow_short": allow_short,
+               "margin_accounts": margin}  # fmt: skip
     ledger = Ledger(prices, **choices).portfolio("q", base=USD, **choices)  # type: ignore[arg-type]
     for event in events:
         for when, kind, instrument, quantity, fields in event:
@@ -33,6 +37,10 @@ def test_value_is_conserved_and_lots_sum_to_balances(
         assert {x.sequence for x in books.transactions} == {
             t.sequence for t in ledger.rows if t.portfolio_id == books.portfolio_id
         }
+        owing = {
+            r.account_id for r in books.positions_rows if r.quantity < -CASH_TOLERANCE and is_fiat(r.instrument_id)
+        }
+        assert {issue.account_id for issue in books.issues if issue.code == "negative_cash"} == owing - margin
 
 
 @settings(max_examples=30, deadline=None)

@@ -99,6 +99,20 @@ def test_purchases_without_funding_are_scaled_down_together() -> None:
     assert outside["equity:X"].value_usd == Decimal(150)
 
 
+@pytest.mark.parametrize(
+    ("debt", "bought", "cash_after"),
+    # of 1,000 held Y lacks 300: 100 come from X; of 200 in euro what is owed in dollars is not there to be spent
+    [("0", 300, 0), ("-50", 250, 0), ("-200", 100, 0), ("-350", 100, -150)],
+)
+def test_what_is_owed_is_not_spent_and_sales_still_pay_for_purchases(debt: str, bought: int, cash_after: int) -> None:
+    held = [holding("equity:X", "15", "600"), holding("equity:Y", "4", "200"), holding("fiat:EUR", "200", "200")]
+    owed = [holding("fiat:USD", "-400", debt)] if debt != "0" else []
+    rows = by_name(suggest([*held, *owed], {"equity:X": 0.5, "equity:Y": 0.5}, QUOTES, 0.05))
+    assert {name: (row.action, row.value_usd, row.cash_after_base) for name, row in rows.items()} == {
+        "equity:X": ("sell", 100, cash_after), "equity:Y": ("buy", bought, cash_after),
+    }  # fmt: skip
+
+
 def test_a_purchase_that_nothing_pays_for_is_a_hold() -> None:
     held = [holding("equity:X", "10", "400"), holding("equity:Y", "12", "600")]
     targets = {"equity:X": 0.36, "equity:Y": 0.56, "crypto:BTC": 0.08}

@@ -203,6 +203,11 @@ select
     md5(concat_ws(
         '#', portfolios.user_id, portfolios.base_currency, portfolios.cost_basis, portfolios.lot_scope,
         portfolios.cash_mode, portfolios.allow_short, portfolios.risk_free_rate,
+        (
+            select string_agg(accounts.id, ',' order by accounts.id)
+            from {{ source('registry', 'accounts') }} as accounts
+            where accounts.portfolio_id = portfolios.portfolio_id and accounts.is_active and accounts.margin
+        ),
         -- rates cross through every base currency: another one may give a portfolio a rate that it lacked
         (select string_agg(distinct every.base_currency, ',' order by every.base_currency) from portfolios as every)
     )) as settings,

@@ -52,6 +52,25 @@ limits as (
 
 ),
 
+-- a policy's max_weight is that of one candidate: forms of an asset are one or several, as the targets name them
+largest_candidates as (
+
+    select allocation.portfolio_id, max(allocation.weight) as weight
+    from allocation
+    inner join policies on allocation.portfolio_id = policies.portfolio_id
+    inner join {{ ref('int_instruments') }} as instruments on allocation.bucket = instruments.instrument_id
+    where
+        allocation.dimension = 'asset'
+        and allocation.target_weight is not null
+        and instruments.asset_class <> 'fiat'
+        and not exists (
+            select 1 from limits
+            where limits.portfolio_id = allocation.portfolio_id and limits.rule = 'largest_position'
+        )
+    group by allocation.portfolio_id
+
+),
+
 -- cash is no exposure; what is owed is one, and a debt in cash is leverage
 exposures as (
 
@@ -141,10 +160,12 @@ metrics as (
     from positions group by portfolio_id
     union all
     select
-        positions.portfolio_id, 'largest_position', max(positions.weight),
+        positions.portfolio_id, 'largest_position', coalesce(max(largest_candidates.weight), max(positions.weight)),
         coalesce(max(policies.max_weight), 0.50), 0.90,
         'share of the largest position; limited by the owner, else by the policy''s max_weight'
-    from positions left join policies on positions.portfolio_id = policies.portfolio_id
+    from positions
+    left join policies on positions.portfolio_id = policies.portfolio_id
+    left join largest_candidates on positions.portfolio_id = largest_candidates.portfolio_id
     where not positions.is_cash
     group by positions.portfolio_id
     union all
@@ -162,8 +183,9 @@ metrics as (
     from assets group by portfolio_id
     union all
     select
-        portfolio_id, 'buying_power', sum(weight * is_cash::integer), null, null,
-        'share of cash, free to buy with'
+        portfolio_id, 'buying_power',
+        case when sum(weight * is_cash::integer) < 0 then 0 else sum(weight * is_cash::integer) end, null, null,
+        'share of cash, less what is owed of it, free to buy with'
     from assets group by portfolio_id
     union all
     select

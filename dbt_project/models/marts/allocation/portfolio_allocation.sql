@@ -80,13 +80,26 @@ bucketed as (
 
 ),
 
--- a coin that is targeted by its own name may be held on any chain: then no chain has a target
-open_to_chains as (
+-- a coin that is targeted by its own name may be held on any chain: then no chain has a target; nor has a protocol or a category
+-- where a form that counts towards a target is in another one than what the target names
+without_targets as (
 
-    select distinct targets.portfolio_id
+    select targets.portfolio_id, 'chain' as dimension
     from {{ ref('int_allocation_targets') }} as targets
     inner join described on targets.instrument_id = described.instrument_id
     where described.chain = 'off_chain' and described.asset_class in ('crypto', 'token')
+    union
+    select assigned.portfolio_id, buckets.dimension
+    from assigned
+    inner join described as form on assigned.instrument_id = form.instrument_id
+    inner join described as target on assigned.target_id = target.instrument_id
+    cross join
+        lateral (
+            values
+            ('protocol', form.protocol, target.protocol),
+            ('category', form.category, target.category)
+        ) as buckets (dimension, of_form, of_target)
+    where buckets.of_form <> buckets.of_target
 
 ),
 
@@ -110,8 +123,12 @@ targets as (
             ('currency', described.quote_currency)
         ) as buckets (dimension, bucket)
     where
-        buckets.dimension <> 'chain'
-        or targets.portfolio_id not in (select open_to_chains.portfolio_id from open_to_chains)
+        not exists (
+            select 1 from without_targets
+            where
+                without_targets.portfolio_id = targets.portfolio_id
+                and without_targets.dimension = buckets.dimension
+        )
     group by targets.portfolio_id, portfolios.user_id, buckets.dimension, buckets.bucket
 
 ),
