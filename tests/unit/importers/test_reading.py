@@ -50,11 +50,12 @@ def test_records_know_their_lines() -> None:
     table = read_table('\r\na;b\r\n1;"two\r\nlines"\r\n\r\n;;\r\n3;4;5\r\n6;"7;8"\r\n')
     assert table.header == ("a", "b")
     assert table.delimiter == ";"
-    assert [(record.line, record.fields) for record in table.records] == [
+    records = list(table.records)
+    assert [(record.line, record.fields) for record in records] == [
         (3, ("1", "two\r\nlines")), (7, ("3", "4", "5")), (8, ("6", "7;8")),
     ]  # fmt: skip
-    assert [record.is_ragged for record in table.records] == [False, True, False]
-    assert table.records[2].values == {"a": "6", "b": "7;8"}
+    assert [record.is_ragged for record in records] == [False, True, False]
+    assert records[2].values == {"a": "6", "b": "7;8"}
 
 
 def test_header_of_nothing() -> None:
