@@ -136,5 +136,7 @@ def _errors(failures: Iterable[Any]) -> list[str]:
             description = failure.user_failure_data.description
         while error is not None and error.cause is not None:
             error = error.cause
+        if error is not None and error.cls_name == "DagsterExecutionInterruptedError":
+            description = "interrupted: nothing of this run is published; the next run begins anew"
         messages.append(redact(description or (" ".join(error.message.split())[:600] if error else "unknown failure")))
     return messages

@@ -18,7 +18,8 @@ _SHOWN = 12
 
 def print_summary(conn: Connection) -> None:
     """Print the last publication as a table, and what did not pass."""
-    console = Console(width=None if Console().is_terminal else 150, highlight=False)
+    # names and reasons come from files: a [word] in them is no markup
+    console = Console(width=None if Console().is_terminal else 150, highlight=False, markup=False, emoji=False)
     publication = conn.execute(
         "select publication_id, as_of, checks_passed, checks_warned, held_portfolios"
         " from marts.publications order by publication_id desc limit 1"
