@@ -154,6 +154,7 @@ def report(
     from assets.publication.report import write_report
     from assets.warehouse.database import connect
 
+    settings.home.mkdir(parents=True, exist_ok=True)
     path = output or settings.home / "report.html"
     with connect(url) as conn:
         try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from assets.importers import importing
 from assets.importers.importing import Destination, ImportProblemError, plan_import
 from assets.importers.plans import FilePlan, canonical_csv, write_plans
 from assets.importers.symbols import ReviewedSymbols
@@ -141,6 +143,37 @@ def test_more_bad_lines_than_the_reader_lists_are_all_rejected(tmp_path: Path) -
     (plan,) = planned(inputs_folder(tmp_path / "inputs"), path)
     assert [reject.line for reject in plan.rejects] == list(range(2, 252))
     assert ids(plan) == ["good"]
+
+
+def test_rows_judged_in_portions_come_out_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "2024-01-0{},BUY,etf:SPY,{},470,USD,{},"
+    lines = [line.format(day, quantity, own) for day, quantity, own in (
+        (3, 1, "x-1"), (2, 0, "x-2"), (1, 1, "x-3"), (3, 1, "x-1"), (4, 2, "x-1"), (1, 1, ""), (1, 1, ""),
+    )]  # fmt: skip
+    path = source(tmp_path, *lines)
+    (whole,) = planned(inputs_folder(tmp_path / "whole"), path)
+    monkeypatch.setattr(importing, "_ROWS_AT_A_TIME", 2)
+    (parts,) = planned(inputs_folder(tmp_path / "parts"), path)
+
+    assert parts == whole
+    assert [row.line for row in parts.rows] == [8, 7, 4, 2]  # the file lists the newest first
+    assert [known.line for known in parts.known] == [5]
+    assert [reject.line for reject in parts.rejects] == [3, 6]
+
+
+def test_a_line_takes_little_memory(tmp_path: Path) -> None:
+    """A file of 128 MB, the largest that is taken, may have two million lines."""
+    count = 4_000
+    lines = (f"2024-01-02T{n // 3600:02d}:{n // 60 % 60:02d}:{n % 60:02d}Z,BUY,etf:SPY,{n + 1},470,USD,x-{n},"
+             for n in range(count))  # fmt: skip
+    path, folder = source(tmp_path, *lines), inputs_folder(tmp_path / "inputs")
+    planned(folder, source(tmp_path, name="first.csv"))  # what is loaded once
+    tracemalloc.start()
+    (plan,) = planned(folder, path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(plan.rows) == count
+    assert peak / count < 2_400, peak / count
 
 
 def test_the_persons_mapping_takes_what_was_rejected(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.importers.csv_records import header_of, read_table
+from assets.importers.csv_records import header_of, physical_lines, read_table
 from assets.importers.detect import UnknownFormatError, detect
 from assets.importers.formats import FORMATS
 from assets.importers.model import Format, Parsed, SourceFile
@@ -44,6 +45,11 @@ def test_what_is_no_text(data: bytes, says: str, tmp_path: Path) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SourceFileError, match=r"none\.csv cannot be read"):
         read_source(tmp_path / "none.csv")
+
+
+@given(st.text(alphabet='a",;\r\n\x0b\u2028', max_size=40))
+def test_lines_end_where_a_file_read_as_it_stands_ends_them(text: str) -> None:
+    assert list(physical_lines(text)) == list(StringIO(text, newline=""))
 
 
 def test_records_know_their_lines() -> None:
