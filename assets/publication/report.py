@@ -57,7 +57,7 @@ def summary_table(conn: Connection, limit: int = _MOST_LINES) -> list[dict[str, 
 
     Returns:
         One mapping per portfolio: portfolio_id, name, base_currency, value_base, value_usd (Decimal), twr_30d, twr_all,
-        mwr_all, max_drawdown (fractions), top_weights (text), state (`complete`, `held`, `inactive`, `no values yet`,
+        mwr_all, max_drawdown (fractions), top_weights (text), state (`complete`, `held`, `inactive`, `no values`,
         or why it is incomplete). None where a value is unknown; `reasons` says why, by column.
     """
     return [
@@ -84,7 +84,7 @@ def _state(line: PortfolioLine) -> str:
         return "held"
     if not line.is_active:
         return "inactive"
-    return (line.incomplete_reason or "complete").replace(";", ", ") if line.has_values else "no values yet"
+    return (line.incomplete_reason or "complete").replace(";", ", ") if line.has_values else "no values"
 
 
 def _chosen(lines: list[PortfolioLine]) -> list[PortfolioLine]:

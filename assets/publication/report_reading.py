@@ -70,7 +70,7 @@ class PortfolioLine:
 
     @property
     def has_values(self) -> bool:
-        """Whether anything of it was ever valued, or could not be for a reason: not before anything is known of it."""
+        """Whether anything of it is valued, or could not be for a reason; not where nothing of it is known."""
         return self.value_base is not None or self.incomplete_reason is not None
 
 

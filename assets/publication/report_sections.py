@@ -212,7 +212,7 @@ def _state(line: PortfolioLine) -> str:
         return '<span class="tag warn" title="no longer in portfolios.yaml: last rows kept">inactive</span>'
     if not line.has_values:
         why = "nothing is known of what it holds: no transaction, no balance"
-        return f'<span class="tag note" title="{why}">no values yet</span>'
+        return f'<span class="tag note" title="{why}">no values</span>'
     if line.incomplete_reason:
         words = line.incomplete_reason.partition(":")[0].replace("_", " ").replace(";", ", ")
         return f'<span class="tag warn" title="{escape(line.incomplete_reason, quote=True)}">{escape(words)}</span>'
