@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from assets.warehouse.database import redact, safe_error
 from orchestration.archive_commands import archive
 from orchestration.backtest_command import show_backtest
 from orchestration.chains_command import list_chains
@@ -26,6 +28,7 @@ from orchestration.market_commands import instruments, market
 from orchestration.orders_command import make_orders
 from orchestration.outcome import Outcome, rejected
 from orchestration.price_commands import prices
+from orchestration.server_place import EmbeddedPostgresError
 from orchestration.settings import SettingsError, load_settings, pass_on
 from orchestration.snapshot_command import take_snapshot
 
@@ -46,25 +49,37 @@ app.command("orders")(make_orders)
 app.command("backtest")(show_backtest)
 app.command("demo-chains")(demo_chains)
 
-UrlOption = Annotated[str | None, typer.Option(help="PostgreSQL >= 15; default HOLDFAST_DATABASE_URL, else embedded.")]
+_UI_HOST = "127.0.0.1"
+_HIGHEST_PORT = 65_535
+UrlOption = Annotated[
+    str | None,
+    typer.Option("--database-url", help="PostgreSQL >= 15; default HOLDFAST_DATABASE_URL, else embedded."),
+]
 
 
 def main() -> None:
     """Entry point."""
     try:
         app()
-    except (SettingsError, ConnectionError, RuntimeError, OSError) as error:
-        from assets.warehouse.database import safe_error
+    except (SettingsError, EmbeddedPostgresError) as error:
+        _stop(redact(str(error)))
+    except OSError as error:
+        named = f"{error.filename}: " if error.filename else ""
+        _stop(f"{named}{error.strerror}" if error.strerror else safe_error(error))
+    except RuntimeError as error:
+        _stop(safe_error(error))
 
-        print(f"holdfast: {safe_error(error)}", file=sys.stderr)
-        raise SystemExit(1) from None
+
+def _stop(message: str) -> NoReturn:
+    print(f"holdfast: {message}", file=sys.stderr)
+    raise SystemExit(1) from None
 
 
 @app.command()
 def run(
     inputs: InputsOption = None,
     as_of: Annotated[str | None, typer.Option(help="Moment to describe: 2021-03-31 (its end) or a time stamp.")] = None,
-    database_url_: Annotated[str | None, typer.Option("--database-url", help="PostgreSQL >= 15.")] = None,
+    database_url_: UrlOption = None,
 ) -> None:
     """One full, gated run; the last line is a JSON summary. Exit 0 published, 2 bad inputs, 3 held, 1 crash."""
     folder = _inputs(load_settings(), inputs)  # first: without one no server need be started
@@ -91,8 +106,14 @@ def validate(inputs: InputsOption = None) -> None:
 
 
 @app.command()
-def up(port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000) -> None:
-    """Dagster UI and daemon over the database, schedules and sensor on; ends with Ctrl-C."""
+def up(port: Annotated[int, typer.Option(min=1, max=_HIGHEST_PORT, help="Port of the Dagster UI.")] = 3000) -> None:
+    """Dagster UI and daemon over the database, schedules and sensors on; ends with Ctrl-C."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_UI_HOST, port))
+        except OSError as error:
+            _fail(f"port {port} cannot be had ({error.strerror}); name another one, as in --port 3001")
     settings, url = _settings(None)
     from assets.warehouse import dbt
     from orchestration.instance import prepare_instance
@@ -101,9 +122,10 @@ def up(port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000
     prepare_instance(settings, url)
     pass_on(settings)
     os.environ["HOLDFAST_SCHEDULES"] = "on"
-    print(f"Dagster UI: http://127.0.0.1:{port}", flush=True)
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:Function `dev_command` is superseded")  # Dagster's own advice
+    print(f"Dagster UI: http://{_UI_HOST}:{port}", flush=True)
     dagster = Path(sys.executable).with_name("dagster")
-    arguments = ["dev", "-w", str(settings.project_root / "workspace.yaml"), "-h", "127.0.0.1", "-p", str(port)]
+    arguments = ["dev", "-w", str(settings.project_root / "workspace.yaml"), "-h", _UI_HOST, "-p", str(port)]
     os.chdir(settings.project_root)
     os.execv(dagster, [str(dagster), *arguments])  # noqa: S606 -- our own environment's dagster, no shell
 
@@ -132,9 +154,13 @@ def report(
     from assets.publication.report import write_report
     from assets.warehouse.database import connect
 
+    settings.home.mkdir(parents=True, exist_ok=True)
     path = output or settings.home / "report.html"
     with connect(url) as conn:
-        write_report(conn, path)
+        try:
+            write_report(conn, path)
+        except OSError as error:
+            _fail(f"{path} cannot be written ({error.strerror}); name a file in a folder that exists")
     print(f"Report: {path}")
 
 

@@ -15,7 +15,7 @@ from orchestration.command_options import InputsOption, counted, fail, inputs_fo
 from orchestration.settings import load_settings
 
 if TYPE_CHECKING:
-    from assets.importers.importing import FilePlan
+    from assets.importers.plans import FilePlan
 
 #: Rows of a file that are shown, of which there may be a million.
 _SHOWN_ROWS = 8
@@ -50,7 +50,8 @@ def import_files(
     """
     from assets.importers.detect import UnknownFormatError
     from assets.importers.formats import FORMATS
-    from assets.importers.importing import Destination, ImportProblemError, plan_import, write_plans
+    from assets.importers.importing import Destination, ImportProblemError, plan_import
+    from assets.importers.plans import write_plans
     from assets.importers.source_files import SourceFileError
     from assets.importers.symbols import MappingError, ReviewedSymbols, read_mapping
     from assets.registry.problems import InputProblems
@@ -84,7 +85,7 @@ def import_files(
 
 
 def _print_plan(plan: FilePlan, from_account: str | None) -> None:
-    from assets.importers.importing import describe
+    from assets.importers.plans import describe
 
     unit = plan.format.unit
     print(f"{plan.path}: {plan.format.title} ({plan.format.name}, version {plan.format.version})")
@@ -114,7 +115,7 @@ def _print_plan(plan: FilePlan, from_account: str | None) -> None:
 
 def _print_rows(plan: FilePlan) -> None:
     """The first rows as a table of plain text, columns without any value left out."""
-    shown = [values for _, values in plan.rows[:_SHOWN_ROWS]]
+    shown = plan.values(_SHOWN_ROWS)
     columns = [name for name in _SHOWN_COLUMNS if any(values.get(name) for values in shown)]
     widths = [max(len(name), *(len(values.get(name, "")) for values in shown)) for name in columns]
     for cells in [columns, *([values.get(name, "") for name in columns] for values in shown)] if shown else []:

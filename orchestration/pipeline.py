@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterable
 from contextlib import nullcontext
 from datetime import datetime
@@ -19,6 +20,10 @@ from orchestration.settings import Settings, pass_on
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
+
+
+#: The class of an error of ours before its message, which says all by itself.
+_OWN_KIND = re.compile(r"\A(?:assets|orchestration|quality)\.[\w.]+: ")
 
 
 def run_pipeline(
@@ -136,5 +141,8 @@ def _errors(failures: Iterable[Any]) -> list[str]:
             description = failure.user_failure_data.description
         while error is not None and error.cause is not None:
             error = error.cause
-        messages.append(redact(description or (" ".join(error.message.split())[:600] if error else "unknown failure")))
+        if error is not None and error.cls_name == "DagsterExecutionInterruptedError":
+            description = "interrupted: nothing of this run is published; the next run begins anew"
+        told = " ".join(error.message.split())[:600] if error else "unknown failure"
+        messages.append(redact(description or _OWN_KIND.sub("", told)))
     return messages

@@ -14,11 +14,14 @@ from assets.warehouse.database import Connection
 
 #: Rows of the table; the rest is counted.
 _SHOWN = 12
+#: Places of a check that did not pass; the rest is counted.
+_SHOWN_PLACES = 3
 
 
 def print_summary(conn: Connection) -> None:
     """Print the last publication as a table, and what did not pass."""
-    console = Console(width=None if Console().is_terminal else 150, highlight=False)
+    # names and reasons come from files: a [word] in them is no markup
+    console = Console(width=None if Console().is_terminal else 150, highlight=False, markup=False, emoji=False)
     publication = conn.execute(
         "select publication_id, as_of, checks_passed, checks_warned, held_portfolios"
         " from marts.publications order by publication_id desc limit 1"
@@ -32,11 +35,23 @@ def print_summary(conn: Connection) -> None:
     if len(listed) > _SHOWN:
         console.print(f"and {len(listed) - _SHOWN} more in marts.portfolio_performance", style="dim")
     console.print(f"checks: {passed} passed, {warned} warned; portfolios held: {held}")
-    for check, partition, offenders, step in conn.execute(
-        "select check_name, partition, split_part(first_offenders, E'\\n', 1), next_step from marts.data_quality"
-        " where not passed and severity <> 'info' order by severity, check_name, partition limit 8"
+    _print_findings(conn, console)
+
+
+def _print_findings(conn: Connection, console: Console) -> None:
+    """Each check that did not pass with what to do, and the first places where it did not."""
+    for severity, check, step, count, places in conn.execute(
+        "select severity, check_name, min(next_step), count(*), (array_agg("
+        " concat_ws(': ', partition, nullif(split_part(first_offenders, E'\\n', 1), '')) order by partition))[:%s]"
+        " from marts.data_quality where not passed and severity <> 'info'"
+        " group by severity, check_name order by severity, check_name",
+        [_SHOWN_PLACES],
     ):
-        console.print(f"  warning {check} ({partition}): {offenders}. {step}")
+        console.print(f"  {'warning' if severity == 'warn' else severity} {check}: {step}")
+        for place in places:
+            console.print(f"    {place}")
+        if count > len(places):
+            console.print(f"    and {count - len(places)} more in marts.data_quality", style="dim")
 
 
 def _table(listed: list[dict[str, Any]], title: str) -> Table:

@@ -165,10 +165,12 @@ HOLDING_GATES: tuple[Gate, ...] = (
         severity="warn",
         threshold="max_price_age_days of the instrument",
         description="Each holding has a price that is young enough.",
-        next_step="Add newer prices for it, or raise max_price_age_days in instruments.csv if it trades rarely.",
+        next_step="Add newer prices for it, of money as of fiat:XXX; or raise max_price_age_days in instruments.csv"
+        " if it trades rarely.",
         offenders="""
-            select portfolio_id, instrument_id, 'last priced ' || (price_at at time zone 'UTC')::date
-                   || ', ' || price_age_seconds / 86400 || ' days before the as-of'
+            select portfolio_id, instrument_id,
+                   coalesce('last priced ' || (price_at at time zone 'UTC')::date
+                   || ', ' || price_age_seconds / 86400 || ' days before the as-of', 'its exchange rate is too old')
             from build.portfolio_assets where price_status = 'stale' order by portfolio_id, instrument_id""",
     ),
     Gate(

@@ -13,7 +13,7 @@ import polars as pl
 
 from assets.accounts.model import AccountReport, Row, Waiting
 from assets.accounts.reading import ROWS
-from assets.importers.importing import canonical_csv
+from assets.importers.plans import canonical_csv
 from assets.registry.model import KnownPortfolios
 from assets.registry.sources import Batch, Kind, Source, Window, no_quarantine
 from assets.registry.transactions_csv import read_transactions

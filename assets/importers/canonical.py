@@ -26,8 +26,7 @@ def _parse(source: SourceFile, symbols: Symbols) -> Parsed:
             reason = f"expected {len(table.header)} values as in the header"
             parsed.rejects.append(Reject(record.line, "", found, reason, "put a value that holds a comma in quotes"))
             continue
-        values = {name: value for name in COLUMNS if (value := record.values.get(name, ""))}
-        parsed.rows.append(CanonicalRow(record.line, values, record.values.get("account", "")))
+        parsed.rows.append(CanonicalRow.of(record.line, record.values, record.values.get("account", "")))
     return parsed
 
 

@@ -74,7 +74,7 @@ def _is_before_2023(header: frozenset[str]) -> bool:
     return header >= _SHARED and any(name.endswith("Spot Price at Transaction") for name in header)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Entry:
     """A line with its numbers.
 

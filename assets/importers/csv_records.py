@@ -4,13 +4,14 @@ Belongs here: delimiters, quotes, the header, ragged records. Must not be here: 
 """
 
 import csv
-import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 DELIMITERS = (",", ";", "\t")
 #: Enough for any header, and within what the csv module takes for one value (a file of JSON may be a single line).
 _HEADER_CHARACTERS = 65_536
+_PHYSICAL_LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n)|[^\r\n]+\Z")
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,11 @@ class Record:
 
 @dataclass(frozen=True)
 class Table:
-    """A CSV file: its header, the delimiter, its records without blank ones."""
+    """A CSV file: its header, the delimiter, and its records without blank ones, to be gone through once."""
 
     header: tuple[str, ...]
     delimiter: str
-    records: tuple[Record, ...]
+    records: Iterator[Record]
 
 
 def header_of(text: str) -> tuple[tuple[str, ...], str]:
@@ -62,12 +63,19 @@ def read_table(text: str) -> Table:
         Record(line, dict(zip(header, fields, strict=True)) if len(fields) == len(header) else {}, fields)
         for line, fields in rows
     )
-    return Table(header, delimiter, tuple(records))
+    return Table(header, delimiter, records)
+
+
+def physical_lines(text: str) -> Iterator[str]:
+    """Lines with their ends, whichever these are: a line break inside quotes is part of the value.
+
+    As io.StringIO gives them with newline="", which holds the whole text again at four bytes a character.
+    """
+    return (match[0] for match in _PHYSICAL_LINE.finditer(text))
 
 
 def _rows(text: str, delimiter: str) -> Iterator[tuple[int, tuple[str, ...]]]:
-    # newline="": a line break inside quotes is part of the value
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(physical_lines(text), delimiter=delimiter)
     before = 0
     try:
         for fields in reader:

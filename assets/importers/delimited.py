@@ -7,15 +7,14 @@ Must not be here: what any column of any product means.
 import csv
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, localcontext
 from hashlib import sha256
-from io import StringIO
-from itertools import islice
+from itertools import dropwhile, islice
 
-from assets.importers.csv_records import DELIMITERS
+from assets.importers.csv_records import DELIMITERS, physical_lines
 from assets.importers.model import CanonicalRow, Parsed, Reject, Symbols, UnknownSymbolError
 from assets.registry.identifiers import Refusal, held_instrument_id
 from assets.registry.secret_shapes import secret_kind
@@ -24,6 +23,7 @@ _PREAMBLE_RECORDS = 15
 _FIRST_YEAR = 1900
 _LARGEST_EXPONENT = 40
 _PRECISION = 200  # a product of two numbers of a line stays exact
+_KEPT_ONCE = 4096
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 # Where cells are parted otherwise, 1,250 may be one and a quarter: a spreadsheet in another language writes it so.
@@ -41,22 +41,30 @@ class Refused(ValueError):  # noqa: N818 -- an answer to a value, no error of th
         super().__init__(f"{column}: {value!r}: {reason}; {remedy}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Line:
-    """One line of data.
+    """One line of data; lines of one header share the places of its columns, which a file of a million needs.
 
     Attributes:
         number: where it begins in the file, from 1.
-        cells: column -> text in one line, without surrounding blanks.
-        problem: why it has no cells, "" where it has.
+        places: column -> its place among `values`.
+        values: texts in one line each, without surrounding blanks; none where there is a problem.
+        problem: why it has no values, "" where it has.
     """
 
     number: int
-    cells: dict[str, str]
+    places: dict[str, int]
+    values: tuple[str, ...]
     problem: str = ""
 
     def __getitem__(self, column: str) -> str:
-        return self.cells.get(column, "")
+        place = self.places.get(column)
+        return "" if place is None else self.values[place]
+
+    @property
+    def cells(self) -> dict[str, str]:
+        """Column -> text."""
+        return {column: self.values[place] for column, place in self.places.items()}
 
     @property
     def digest(self) -> str:
@@ -70,8 +78,8 @@ def header_of(text: str, is_header: Callable[[frozenset[str]], bool]) -> list[st
     return _header(text, is_header)[0]
 
 
-def read_lines(text: str, is_header: Callable[[frozenset[str]], bool]) -> tuple[list[str], list[Line]]:
-    """The columns and the lines of data below them; a header repeated further down is passed over as well.
+def read_lines(text: str, is_header: Callable[[frozenset[str]], bool]) -> tuple[list[str], Iterator[Line]]:
+    """The columns and, one by one, the lines of data below them; a header repeated further down is passed over as well.
 
     The products write commas; a file that a spreadsheet has saved again may have semicolons or tabs.
 
@@ -79,16 +87,27 @@ def read_lines(text: str, is_header: Callable[[frozenset[str]], bool]) -> tuple[
         No columns and no lines where there is no header.
     """
     header, delimiter = _header(text, is_header)
-    if header is None:
-        return [], []
-    lines: list[Line] = []
-    is_below = False
-    for record in _records(text, delimiter):
-        if record.cells == header:
-            is_below = True
-        elif is_below:
-            lines.append(_line(record, header, delimiter))
-    return header, lines
+    return header or [], _lines(text, header, delimiter) if header else iter(())
+
+
+def _lines(text: str, header: list[str], delimiter: str) -> Iterator[Line]:
+    places = {name: place for place, name in enumerate(header) if name}
+    once = Once()
+    below = dropwhile(lambda record: record.cells != header, _records(text, delimiter))
+    for record in below:
+        if record.cells != header:
+            yield _line(record, places, len(header), delimiter, once)
+
+
+class Once:
+    """Keeps one object of texts that repeat, such as codes of currencies; of the first few thousand different ones."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def __call__(self, text: str) -> str:
+        """The text, as the object that was met first."""
+        return self._known.setdefault(text, text) if len(self._known) < _KEPT_ONCE else self._known.get(text, text)
 
 
 def _header(text: str, is_header: Callable[[frozenset[str]], bool]) -> tuple[list[str] | None, str]:
@@ -99,7 +118,7 @@ def _header(text: str, is_header: Callable[[frozenset[str]], bool]) -> tuple[lis
     return None, ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Record:
     """Cells that stand in the lines `begins` to `ends`; `error` where they could not be parted."""
 
@@ -109,27 +128,27 @@ class _Record:
     error: str = ""
 
 
-def _line(record: _Record, header: list[str], delimiter: str) -> Line:
+def _line(record: _Record, places: dict[str, int], width: int, delimiter: str, once: Once) -> Line:
     cells = record.cells
-    while len(cells) > len(header) and not cells[-1]:
+    while len(cells) > width and not cells[-1]:
         cells = cells[:-1]
-    if record.error or len(cells) != len(header):
-        problem = record.error or f"{len(header)} values as in the header, found {len(cells)}"
+    if record.error or len(cells) != width:
+        problem = record.error or f"{width} values as in the header, found {len(cells)}"
         if record.ends > record.begins:
             problem += f", in the lines up to {record.ends}: a quote may not be closed"
-        return Line(record.begins, {}, problem)
+        return Line(record.begins, {}, (), problem)
     either = next((cell for cell in cells if delimiter != "," and _EITHER.fullmatch(cell)), None)
     if either is not None:
         problem = (
             f"{either} may have a decimal comma or a comma between thousands, in a file without commas between cells"
         )
-        return Line(record.begins, {}, problem)
-    return Line(record.begins, {name: value for name, value in zip(header, cells, strict=True) if name})
+        return Line(record.begins, {}, (), problem)
+    return Line(record.begins, places, tuple(map(once, cells)))
 
 
 def _records(text: str, delimiter: str) -> Iterator[_Record]:
     """Records that are not blank, with the numbers of their lines."""
-    reader = csv.reader(StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=delimiter)
+    reader = csv.reader(physical_lines(text.removeprefix("\ufeff")), delimiter=delimiter)
     begins = 1
     while True:
         try:
@@ -150,12 +169,11 @@ class Account:
 
     parsed: Parsed = field(default_factory=Parsed)
     _ids: Counter[str] = field(default_factory=Counter)
-    _lines: dict[tuple[str, str], int] = field(default_factory=dict)
+    _lines: dict[str, int] = field(default_factory=dict)
 
     def add(self, line: int, values: dict[str, str], account: str = "") -> None:
-        """Note a transaction; columns without a value are left out."""
-        filled = {column: value for column, value in values.items() if value}
-        self.parsed.rows.append(CanonicalRow(line, filled, account))
+        """Note a transaction."""
+        self.parsed.rows.append(CanonicalRow.of(line, values, account))
 
     def ignore(self, line: int, why: str) -> None:
         """Note a line that moves nothing of its own."""
@@ -167,12 +185,14 @@ class Account:
         self.parsed.rejects.append(Reject(line, refused.column, refused.value, refused.reason, refused.remedy))
 
     def is_repeated(self, line: Line, own: str) -> bool:
-        """Whether the source's own id stood on an equal line before; that line is then ignored."""
-        key = own, line.digest
-        if not own or key not in self._lines:
-            self._lines[key] = line.number
+        """Whether the source's own id, one of the line's cells, stood on an equal line before; it is then ignored."""
+        if not own:
             return False
-        self.ignore(line.number, f"repeats line {self._lines[key]}")
+        digest = line.digest
+        if digest not in self._lines:
+            self._lines[digest] = line.number
+            return False
+        self.ignore(line.number, f"repeats line {self._lines[digest]}")
         return True
 
     def identity(self, line: Line, own: str = "") -> str:
@@ -188,7 +208,7 @@ class Account:
         occurrence = self._ids[known]
         return known if occurrence == 1 else f"{known}-{occurrence}"
 
-    def each(self, lines: list[Line], read: Callable[[Line], None]) -> None:
+    def each(self, lines: Iterable[Line], read: Callable[[Line], None]) -> None:
         """Read line by line; what a line refuses becomes its reject."""
         with localcontext() as context:
             context.prec = _PRECISION

@@ -46,7 +46,9 @@ def _parse(source: SourceFile, symbols: Symbols) -> Parsed:
     names = {a["id"]: str(a.get("name") or a["id"]) for a in _dicts(document, "accounts") if "id" in a}
     profiles = {str(p.get("symbol")): p for p in _dicts(document, "assetProfiles")}
     ids, parsed = ContentIds("ghostfolio"), Parsed()
-    for entry, activity in enumerate(document["activities"], start=1):
+    activities = document["activities"]
+    for entry, activity in enumerate(activities, start=1):
+        activities[entry - 1] = None  # of a million, those that have become rows are let go
         try:
             if not isinstance(activity, dict):
                 raise LineRefusal("activities", activity, "expected an activity {…}", "export the file again")
@@ -60,7 +62,7 @@ def _parse(source: SourceFile, symbols: Symbols) -> Parsed:
         content = ids.next(str(activity.get(name)) for name in _CONTENT)
         values["external_id"] = str(activity.get("id") or content)
         account = str(names.get(activity.get("accountId"), activity.get("accountId") or ""))
-        parsed.rows.append(CanonicalRow(entry, {name: value for name, value in values.items() if value}, account))
+        parsed.rows.append(CanonicalRow.of(entry, values, account))
     return parsed
 
 

@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 from assets.importers.delimited import (
     Account,
     Line,
+    Once,
     Refused,
     currency,
     note,
@@ -77,13 +78,17 @@ def _elements(text: str) -> list[tuple[str, Line]]:
     """
     path: list[str] = []
     found: list[tuple[str, Line]] = []
+    places: dict[tuple[str, ...], dict[str, int]] = {}
+    once = Once()
     parser = ParserCreate()
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         if len(path) > _STATEMENT_DEPTH or (len(path) == _STATEMENT_DEPTH and attributes):
             section = path[_STATEMENT_DEPTH] if len(path) > _STATEMENT_DEPTH else tag
-            cells = {name: value.strip() for name, value in attributes.items()} | {_TAG: tag}
-            found.append((section, Line(parser.CurrentLineNumber, cells)))
+            names = (*attributes, _TAG)
+            shared = places.setdefault(names, {name: place for place, name in enumerate(names)})
+            values = tuple(once(value.strip()) for value in (*attributes.values(), tag))
+            found.append((section, Line(parser.CurrentLineNumber, shared, values)))
         path.append(tag)
 
     def end(_: str) -> None:
@@ -335,7 +340,7 @@ def _dividend_key(line: Line) -> tuple[str, ...]:
 
 
 def _demand(line: Line, field: str) -> None:
-    if field not in line.cells:
+    if field not in line.places:
         section = "tick it in the query, or all fields of the section"
         raise Refused(field, "", "a field that the report does not have", section)
 

@@ -3,10 +3,10 @@
 Belongs here: the vocabulary of importing. Must not be here: any one product's format, files, the database.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 #: Columns of the canonical ledger that an importer may fill; portfolio and account are chosen by the person.
 COLUMNS = (
@@ -23,19 +23,28 @@ class SourceFile:
     text: str
 
 
-@dataclass(frozen=True)
-class CanonicalRow:
+class CanonicalRow(NamedTuple):
     """One transaction read from a line of the source.
 
     Attributes:
         line: of the source file, 1-based, header included.
-        values: column of `COLUMNS` -> text as the canonical CSV wants it; what is absent stays empty.
+        cells: text of each of `COLUMNS` as the canonical CSV wants it, "" where it is empty; less than half of a dict.
         account: the source's own name of the account, "" where it has none.
     """
 
     line: int
-    values: dict[str, str]
+    cells: tuple[str, ...]
     account: str = ""
+
+    @classmethod
+    def of(cls, line: int, values: Mapping[str, str], account: str = "") -> "CanonicalRow":
+        """A row of values by column; what is absent stays empty."""
+        return cls(line, tuple(values.get(name, "") for name in COLUMNS), account)
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Column -> text, without the empty ones."""
+        return {name: cell for name, cell in zip(COLUMNS, self.cells, strict=True) if cell}
 
 
 @dataclass(frozen=True)

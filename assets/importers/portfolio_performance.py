@@ -117,7 +117,7 @@ def _parse(source: SourceFile, symbols: Symbols) -> Parsed:
             parsed.ignored[record.line] = f"the other side of a trade that the file tells already (line {first})"
             continue
         told[row["external_id"]] = record.line
-        parsed.rows.append(CanonicalRow(record.line, {name: value for name, value in row.items() if value}))
+        parsed.rows.append(CanonicalRow.of(record.line, row))
     return parsed
 
 

@@ -285,10 +285,10 @@ def _amount(line: Line, name: str) -> tuple[Decimal, str]:
     """An amount and the code of its currency: of the column beside it, or in its own name; 0 and "" where empty."""
     if line[name]:
         return number(line[name], name), line[f"Currency ({name})"]
-    for column, text in line.cells.items():
-        named = _NAMED_CURRENCY.fullmatch(column)
-        if named and named["amount"] == name and text:
-            return number(text, column), named["code"]
+    for column in line.places:
+        named = _NAMED_CURRENCY.fullmatch(column) if column.startswith(name) else None
+        if named and named["amount"] == name and line[column]:
+            return number(line[column], column), named["code"]
     return Decimal(0), ""
 
 

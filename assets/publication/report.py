@@ -30,7 +30,7 @@ def write_report(conn: Connection, path: Path) -> None:
 
     Args:
         conn: a connection that may read schema marts; it is left as it was found.
-        path: the file to write; its folder is made.
+        path: the file to write; its folder must exist.
     """
     is_own_transaction = conn.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
     with conn.transaction():
@@ -49,7 +49,6 @@ def write_report(conn: Connection, path: Path) -> None:
     ]
     as_of = f", {sections.moment(header.as_of)}" if header.as_of else ""
     page = Template(_TEMPLATE.read_text(encoding="utf-8"))
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page.substitute(title=f"Portfolio report{as_of}", body="\n".join(body)), encoding="utf-8")
 
 
@@ -58,8 +57,8 @@ def summary_table(conn: Connection, limit: int = _MOST_LINES) -> list[dict[str, 
 
     Returns:
         One mapping per portfolio: portfolio_id, name, base_currency, value_base, value_usd (Decimal), twr_30d, twr_all,
-        mwr_all, max_drawdown (fractions), top_weights (text), state (`complete`, `held`, `inactive`, or why it is
-        incomplete). None where a value is unknown; `reasons` says why, by column.
+        mwr_all, max_drawdown (fractions), top_weights (text), state (`complete`, `held`, `inactive`, `no values`,
+        or why it is incomplete). None where a value is unknown; `reasons` says why, by column.
     """
     return [
         {
@@ -85,7 +84,7 @@ def _state(line: PortfolioLine) -> str:
         return "held"
     if not line.is_active:
         return "inactive"
-    return line.incomplete_reason or "complete"
+    return (line.incomplete_reason or "complete").replace(";", ", ") if line.has_values else "no values"
 
 
 def _chosen(lines: list[PortfolioLine]) -> list[PortfolioLine]:

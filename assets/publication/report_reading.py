@@ -68,6 +68,11 @@ class PortfolioLine:
     values_as_of: datetime | None
     reasons: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def has_values(self) -> bool:
+        """Whether anything of it is valued, or could not be for a reason; not where nothing of it is known."""
+        return self.value_base is not None or self.incomplete_reason is not None
+
 
 @dataclass(frozen=True)
 class Bucket:

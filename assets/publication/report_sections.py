@@ -52,6 +52,11 @@ def percent(value: float | None, places: int = 2) -> str | None:
     return None if value is None else f"{100 * value:,.{places}f} %".replace("-", MINUS)
 
 
+def _axis_percent(value: float) -> str:
+    """A fraction beside an axis, with as many places as it needs: −20 %, −0.05 %."""
+    return f"{100 * value:.3g} %".replace("-", MINUS)
+
+
 def short_money(value: float) -> str:
     """A number beside an axis: 12,000 or 1.2 M."""
     for limit, suffix in ((1e9, " bn"), (1e6, " M")):
@@ -131,15 +136,17 @@ def portfolio(details: Details) -> str:
         short_money,
         is_filled=True,
     )
-    drawdown_chart = line_chart(
-        [("drawdown", drawdown)], f"drawdown of {line.name}", lambda v: percent(v, 0) or "", height=130, is_filled=True
+    drawdown_chart = _wide(
+        line_chart([("drawdown", drawdown)], f"drawdown of {line.name}", _axis_percent, height=130, is_filled=True)
     )
+    if drawdown and all(fall == 0 for _, fall in drawdown):
+        drawdown_chart = '<p class="soft">It never stood below an earlier high.</p>'
     return (
         f'<section class="portfolio"><h2>{name} <span class="soft" style="font-weight:400">{escape(line.portfolio_id)}'
         f'</span></h2>{_state_sentence(line)}<ul class="facts">{facts}</ul>'
         f"<h3>Value by day, {base}</h3>{_wide(value_chart)}"
         '<p class="key"><i class="value"></i>value<i class="invested"></i>invested: deposits less withdrawals</p>'
-        f"<h3>Drawdown of the time-weighted return</h3>{_wide(drawdown_chart)}"
+        f"<h3>Drawdown of the time-weighted return</h3>{drawdown_chart}"
         f'<div class="pair"><div>{_allocation(details)}</div><div>{_frontier(details.optimization)}</div></div>'
         f"{_risk(details.risk, base)}{_suggestions(details.suggestions)}</section>"
     )
@@ -157,8 +164,8 @@ def findings(found: Sequence[Finding]) -> str:
         for one in found
     )
     return (
-        '<h2>Warnings</h2><table><thead><tr><th></th><th>Check</th><th class="n">Rows</th>'
-        f"<th>What to do, and the first rows</th></tr></thead><tbody>{rows}</tbody></table>"
+        '<h2>Warnings</h2><div class="scroll"><table><thead><tr><th></th><th>Check</th><th class="n">Rows</th>'
+        f"<th>What to do, and the first rows</th></tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
@@ -170,7 +177,7 @@ def provenance() -> str:
     )
     return (
         "<h2>Where each number comes from</h2>"
-        f"<table><tbody>{rows}</tbody></table>"
+        f'<div class="scroll"><table><tbody>{rows}</tbody></table></div>'
         "<footer>All figures are read from the published tables as they stand there; nothing is computed here."
         " A dash is an unknown or undefined value: its reason shows when the pointer rests on it."
         " TWR and drawdown leave deposits and withdrawals out, MWR (XIRR) weighs them by time; docs/metrics.md defines"
@@ -203,8 +210,11 @@ def _state(line: PortfolioLine) -> str:
         return f'<span class="tag error" title="{escape(line.held_reason or "", quote=True)}">held</span>'
     if not line.is_active:
         return '<span class="tag warn" title="no longer in portfolios.yaml: last rows kept">inactive</span>'
+    if not line.has_values:
+        why = "nothing is known of what it holds: no transaction, no balance"
+        return f'<span class="tag note" title="{why}">no values</span>'
     if line.incomplete_reason:
-        words = line.incomplete_reason.partition(":")[0].replace("_", " ")
+        words = line.incomplete_reason.partition(":")[0].replace("_", " ").replace(";", ", ")
         return f'<span class="tag warn" title="{escape(line.incomplete_reason, quote=True)}">{escape(words)}</span>'
     return '<span class="tag ok">complete</span>'
 
@@ -216,7 +226,7 @@ def _state_sentence(line: PortfolioLine) -> str:
             f'<p class="error">Held: these are its last published values{since}. {escape(line.held_reason or "")}</p>'
         )
     if line.incomplete_reason:
-        return f'<p class="warn">Incomplete on the last day: {escape(line.incomplete_reason)}</p>'
+        return f'<p class="warn">Incomplete on the last day: {escape(line.incomplete_reason.replace(";", ", "))}</p>'
     return ""
 
 
@@ -252,8 +262,7 @@ def _risk(risk: Risk | None, base: str) -> str:
     worst = "worst stress: " + (escape(risk.worst_name) if risk.worst_name else "none costs anything")
     figures = (("VaR of one day, 95 %", risk.var_95), ("VaR of one day, 99 %", risk.var_99), (worst, risk.worst))
     facts = "".join(
-        f"<li><span>{label}</span><b>{_or_dash(money(value), risk.reason)} {base}"
-        f" ({_or_dash(percent(share), risk.reason)})</b></li>"
+        f"<li><span>{label}</span><b>{_or_dash(_loss(value, share, base), risk.reason)}</b></li>"
         for label, (value, share) in figures
     )
     limits = "".join(
@@ -277,10 +286,10 @@ def _suggestions(suggestions: Sequence[Suggestion]) -> str:
         for one in suggestions
     )
     return (
-        "<h3>Trades that lead to the targets</h3><table><thead><tr><th></th><th>Instrument</th>"
+        '<h3>Trades that lead to the targets</h3><div class="scroll"><table><thead><tr><th></th><th>Instrument</th>'
         '<th class="n">Units</th><th class="n">Value, USD</th><th class="n">Cost, USD</th>'
         '<th class="n">Gain a year, USD</th><th>Why</th>'
-        f"</tr></thead><tbody>{rows}</tbody></table>"
+        f"</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
@@ -288,6 +297,11 @@ def _or_dash(text: str | None, reason: str) -> str:
     if text is not None:
         return text
     return f'<abbr title="{escape(reason, quote=True)}">\N{EN DASH}</abbr>'
+
+
+def _loss(value: Decimal | None, share: float | None, base: str) -> str | None:
+    amount = money(value)
+    return amount and f"{amount} {base}" + ("" if share is None else f" ({percent(share)})")
 
 
 def _ratio(value: float | None) -> str | None:

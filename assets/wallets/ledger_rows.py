@@ -136,7 +136,7 @@ def as_batch(path: str, rows: Sequence[LedgerRow]) -> Batch:
     """
     from hashlib import sha256
 
-    from assets.importers.importing import canonical_csv
+    from assets.importers.plans import canonical_csv
     from assets.registry.problems import InputProblems
     from assets.registry.transactions_csv import read_transactions
 

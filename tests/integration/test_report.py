@@ -86,7 +86,7 @@ def test_end_table_gives_published_figures_and_reasons(published: Connection) ->
 
 
 def test_report_is_one_page_that_asks_nothing_of_the_network(published: Connection, tmp_path: Path) -> None:
-    path = tmp_path / "new folder" / "report.html"
+    path = tmp_path / "report.html"
     write_report(published, path)
     page = path.read_text(encoding="utf-8")
     assert "<script" not in page

@@ -10,8 +10,9 @@ from pathlib import Path
 import yaml
 
 from assets.importers.formats import FORMATS
-from assets.importers.importing import Destination, FilePlan, describe, plan_import
+from assets.importers.importing import Destination, plan_import
 from assets.importers.model import SourceFile
+from assets.importers.plans import FilePlan, describe
 from assets.importers.symbols import ReviewedSymbols, read_mapping
 
 SAMPLES = Path(__file__).parents[2] / "data" / "importers"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from assets.importers.importing import Destination, ImportProblemError, canonical_csv, plan_import, write_plans
+from assets.importers import importing
+from assets.importers.importing import Destination, ImportProblemError, plan_import
+from assets.importers.plans import FilePlan, canonical_csv, write_plans
 from assets.importers.symbols import ReviewedSymbols
 from assets.registry.folder import validate
 from assets.registry.problems import InputProblems
@@ -22,8 +25,8 @@ def source(folder: Path, *lines: str, name: str = "export.csv", header: str = HE
     return path
 
 
-def ids(rows: list[tuple[int, dict[str, str]]]) -> list[str]:
-    return [values["external_id"] for _, values in rows]
+def ids(plan: FilePlan) -> list[str]:
+    return [values["external_id"] for values in plan.values()]
 
 
 @pytest.mark.parametrize("name", ["ghostfolio", "portfolio-performance", "canonical"])
@@ -60,7 +63,7 @@ def test_an_overlapping_newer_export_adds_only_what_is_new(tmp_path: Path) -> No
 
     assert len(plan.known) == 3
     assert len(plan.rows) == len(lines[5:]) + 2 - 3
-    assert len(set(ids(plan.rows))) == len(plan.rows)
+    assert len(set(ids(plan))) == len(plan.rows)
     write_plans([plan], folder)
     assert planned(folder, newer)[0].rows == []
     assert validate(folder, NOW) == []
@@ -75,7 +78,7 @@ def test_both_sides_of_a_trade_in_two_files_are_one(tmp_path: Path) -> None:
 
     first, second = planned(folder, deposit, depot)
 
-    assert first.rows[0][1]["amount"] == "100"
+    assert first.values()[0]["amount"] == "100"
     assert second.rows == []
     assert second.known[0].place == "deposit.csv, line 2"
 
@@ -93,7 +96,7 @@ def test_a_row_written_by_hand_is_not_booked_again(tmp_path: Path) -> None:
     (plan,) = planned(folder, path)
 
     assert [known.place for known in plan.known] == ["transactions/hand.csv:2"]
-    assert ids(plan.rows) == ["x-2"]  # a second equal trade with an id of its own is another one
+    assert ids(plan) == ["x-2"]  # a second equal trade with an id of its own is another one
 
 
 def test_a_row_that_says_something_else_by_now_is_kept_and_told(tmp_path: Path) -> None:
@@ -120,9 +123,9 @@ def test_newest_first_becomes_oldest_first(tmp_path: Path) -> None:
     ]  # fmt: skip
     folder = inputs_folder(tmp_path / "inputs")
     (newest_first,) = planned(folder, source(tmp_path, *lines))
-    assert ids(newest_first.rows) == ["1", "2", "3", "4"]
+    assert ids(newest_first) == ["1", "2", "3", "4"]
     (oldest_first,) = planned(folder, source(tmp_path, *reversed(lines)))
-    assert oldest_first.text == newest_first.text
+    assert oldest_first.values() == newest_first.values()
 
 
 def test_money_in_and_out_is_ignored_where_no_cash_is_held(tmp_path: Path) -> None:
@@ -131,7 +134,7 @@ def test_money_in_and_out_is_ignored_where_no_cash_is_held(tmp_path: Path) -> No
     (plan,) = planned(folder, path)
     assert list(plan.ignored) == [2]
     assert "cash: implicit" in plan.ignored[2]
-    assert ids(plan.rows) == ["2"]
+    assert ids(plan) == ["2"]
 
 
 def test_more_bad_lines_than_the_reader_lists_are_all_rejected(tmp_path: Path) -> None:
@@ -139,7 +142,38 @@ def test_more_bad_lines_than_the_reader_lists_are_all_rejected(tmp_path: Path) -
     path = source(tmp_path, *bad, "2024-01-02,BUY,etf:SPY,1,470,USD,good,")
     (plan,) = planned(inputs_folder(tmp_path / "inputs"), path)
     assert [reject.line for reject in plan.rejects] == list(range(2, 252))
-    assert ids(plan.rows) == ["good"]
+    assert ids(plan) == ["good"]
+
+
+def test_rows_judged_in_portions_come_out_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "2024-01-0{},BUY,etf:SPY,{},470,USD,{},"
+    lines = [line.format(day, quantity, own) for day, quantity, own in (
+        (3, 1, "x-1"), (2, 0, "x-2"), (1, 1, "x-3"), (3, 1, "x-1"), (4, 2, "x-1"), (1, 1, ""), (1, 1, ""),
+    )]  # fmt: skip
+    path = source(tmp_path, *lines)
+    (whole,) = planned(inputs_folder(tmp_path / "whole"), path)
+    monkeypatch.setattr(importing, "_ROWS_AT_A_TIME", 2)
+    (parts,) = planned(inputs_folder(tmp_path / "parts"), path)
+
+    assert parts == whole
+    assert [row.line for row in parts.rows] == [8, 7, 4, 2]  # the file lists the newest first
+    assert [known.line for known in parts.known] == [5]
+    assert [reject.line for reject in parts.rejects] == [3, 6]
+
+
+def test_a_line_takes_little_memory(tmp_path: Path) -> None:
+    """A file of 128 MB, the largest that is taken, may have two million lines."""
+    count = 4_000
+    lines = (f"2024-01-02T{n // 3600:02d}:{n // 60 % 60:02d}:{n % 60:02d}Z,BUY,etf:SPY,{n + 1},470,USD,x-{n},"
+             for n in range(count))  # fmt: skip
+    path, folder = source(tmp_path, *lines), inputs_folder(tmp_path / "inputs")
+    planned(folder, source(tmp_path, name="first.csv"))  # what is loaded once
+    tracemalloc.start()
+    (plan,) = planned(folder, path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(plan.rows) == count
+    assert peak / count < 2_400, peak / count
 
 
 def test_the_persons_mapping_takes_what_was_rejected(tmp_path: Path) -> None:
@@ -147,7 +181,7 @@ def test_the_persons_mapping_takes_what_was_rejected(tmp_path: Path) -> None:
     (folder / "instruments.csv").write_text("instrument,quote_currency\ncustom:house,EUR\n")
     maps = ["0aa2b7de-0000-4000-8000-000000000002=custom:house", "some-new-coin=crypto:NEWCOIN"]
     (plan,) = planned(folder, SAMPLES / "ghostfolio" / "export.json", maps=maps)
-    by_line = dict(plan.rows)
+    by_line = dict(zip((row.line for row in plan.rows), plan.values(), strict=True))
     assert by_line[12]["instrument"] == "custom:house"
     assert by_line[14]["instrument"] == "crypto:NEWCOIN"
 
@@ -163,7 +197,7 @@ def test_one_account_of_the_source_at_a_time(tmp_path: Path) -> None:
 
     (plan,) = plan_import([path], destination, ReviewedSymbols(), FORMATS, NOW)
 
-    assert [line for line, _ in plan.rows] == [2]
+    assert [row.line for row in plan.rows] == [2]
     assert len(plan.elsewhere) == 11
     assert plan.accounts["Bank"] == 1
     with pytest.raises(ImportProblemError, match="accounts that it names: Bank, Broker"):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.importers.csv_records import header_of, read_table
+from assets.importers.csv_records import header_of, physical_lines, read_table
 from assets.importers.detect import UnknownFormatError, detect
 from assets.importers.formats import FORMATS
 from assets.importers.model import Format, Parsed, SourceFile
@@ -46,15 +47,21 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         read_source(tmp_path / "none.csv")
 
 
+@given(st.text(alphabet='a",;\r\n\x0b\u2028', max_size=40))
+def test_lines_end_where_a_file_read_as_it_stands_ends_them(text: str) -> None:
+    assert list(physical_lines(text)) == list(StringIO(text, newline=""))
+
+
 def test_records_know_their_lines() -> None:
     table = read_table('\r\na;b\r\n1;"two\r\nlines"\r\n\r\n;;\r\n3;4;5\r\n6;"7;8"\r\n')
     assert table.header == ("a", "b")
     assert table.delimiter == ";"
-    assert [(record.line, record.fields) for record in table.records] == [
+    records = list(table.records)
+    assert [(record.line, record.fields) for record in records] == [
         (3, ("1", "two\r\nlines")), (7, ("3", "4", "5")), (8, ("6", "7;8")),
     ]  # fmt: skip
-    assert [record.is_ragged for record in table.records] == [False, True, False]
-    assert table.records[2].values == {"a": "6", "b": "7;8"}
+    assert [record.is_ragged for record in records] == [False, True, False]
+    assert records[2].values == {"a": "6", "b": "7;8"}
 
 
 def test_header_of_nothing() -> None:
