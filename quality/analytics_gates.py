@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import polars as pl
-
-from assets.registry.groups import known_groups
+from assets.registry.groups import own_groups
 from assets.registry.instruments_csv import ASSET_CLASSES
 from quality.gate import Gate
 from quality.holding_gates import CENT
@@ -19,12 +17,7 @@ IDENTITY_HOLDS = """not exists (
 LACKS_DAYS = "position('coverage:tiny_days' in coalesce(undefined_reason, '')) > 0"
 #: Groups that the product's own lists have, as rows (dimension, name).
 KNOWN_GROUPS = ", ".join(
-    f"('{by}', '{name}')"
-    for by, names in (
-        *known_groups(pl.DataFrame(schema={"protocol": pl.String, "category": pl.String})).items(),
-        ("asset_class", ASSET_CLASSES),
-    )
-    for name in names
+    f"('{by}', '{name}')" for by, names in {**own_groups(), "asset_class": ASSET_CLASSES}.items() for name in names
 )
 
 ANALYTICS_GATES: tuple[Gate, ...] = (

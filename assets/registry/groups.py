@@ -24,6 +24,12 @@ CATEGORIES = ("lending", "liquidity", "nft", "staking", "vesting")
 _REST = {"chain": "off_chain", "protocol": "none", "category": "uncategorised"}
 
 
+def own_groups() -> dict[str, tuple[str, ...]]:
+    """Groups by dimension that the product knows by itself, sorted."""
+    names = {"chain": known_slugs(), "protocol": PROTOCOLS, "category": CATEGORIES}
+    return {by: tuple(sorted({*names[by], rest})) for by, rest in _REST.items()}
+
+
 def known_groups(instruments: pl.DataFrame | None) -> Groups:
     """Groups by dimension, sorted.
 
@@ -31,11 +37,10 @@ def known_groups(instruments: pl.DataFrame | None) -> Groups:
         instruments: rows of instruments.csv, whose `protocol` and `category` are free words; None: not readable, and
             these two dimensions are left out.
     """
-    found = {"chain": {*known_slugs()}}
-    if instruments is not None:
-        found["protocol"] = {*PROTOCOLS, *instruments["protocol"].drop_nulls()}
-        found["category"] = {*CATEGORIES, *instruments["category"].drop_nulls()}
-    return {by: tuple(sorted({*names, _REST[by]})) for by, names in found.items()}
+    own = own_groups()
+    if instruments is None:
+        return {"chain": own["chain"]}
+    return own | {by: tuple(sorted({*own[by], *instruments[by].drop_nulls()})) for by in ("protocol", "category")}
 
 
 def read_group(reader: YamlReader, node: Node, by: str, groups: Groups) -> str | None:

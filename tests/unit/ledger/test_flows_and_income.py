@@ -89,6 +89,14 @@ def test_reward_with_a_fee_of_more_than_itself_takes_the_rest_from_what_is_held(
     assert (entries(books, "income"), entries(books, "fee"), held(books, BTC)) == (10, 30, D("0.8"))
 
 
+def test_what_first_gets_a_price_is_told_in_money_that_can_be_read() -> None:
+    prices = book([("custom:new", "2024-01-05", "1234.5678", EUR)])
+    held = Ledger(prices).add("2024-01-01", "DEPOSIT", "custom:new", 3).run()
+    assert "it enters as an inflow of 3,703.70 EUR on 2024-01-05" in held.issues[-1].message
+    owed = Ledger(prices, allow_short=True).add("2024-01-01", "WITHDRAWAL", "custom:new", 3).run()
+    assert "it enters as an outflow of 3,703.70 EUR on 2024-01-05" in owed.issues[-1].message
+
+
 def test_reward_without_a_price_has_zero_cost_and_enters_when_first_valued() -> None:
     prices = book([(ETH, "2024-01-04", 10, EUR)])
     books = Ledger(prices).add("2024-01-02", "AIRDROP", ETH, 3).run()

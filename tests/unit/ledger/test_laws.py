@@ -78,7 +78,8 @@ def test_what_comes_later_changes_no_day_before_it(
     prices: PriceBook, events: list[list[Row]], method: str, scope: str, mode: str, allow_short: bool, day: int
 ) -> None:
     """No look-ahead: neither a later price or rate nor a later transaction is seen, whenever it was added."""
-    choices = {"cost_basis": method, "lot_scope": scope, "cash_mode": mode, "allow_short": allow_short}
+    choices = {"cost_basis": method, "lot_scope": scope, "cash_mode": mode, "allow_short": allow_short,
+               "margin_accounts": {"a"}}  # fmt: skip
     until = date(2024, 1, day)
     unique = [[(w, k, i, q, f | ({"group_id": f"{f['group_id']}-{n}"} if "group_id" in f else {})) for w, k, i, q, f in event]
               for n, event in enumerate(events)]  # fmt: skip
