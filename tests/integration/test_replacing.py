@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -37,6 +38,10 @@ def connections(database_url: str) -> Iterator[tuple[Connection, Connection]]:
         )
         conn.execute(
             "insert into ops.run_scope (portfolio_id, fingerprint, runs_ledger) values ('p', '', true), ('q', '', true)"
+        )
+        conn.execute(
+            "insert into ops.runs (run_id, as_of, cutoff_at, as_of_date, is_as_of_given)"
+            " values ('r', now(), now(), now(), true)"
         )
         conn.commit()
         yield conn, finder
@@ -89,7 +94,7 @@ def test_every_published_state_is_read_again(connections: tuple[Connection, Conn
         # r is never in the run's scope; q is held every third time, and keeps its rows
         conn.execute("truncate ops.held_portfolios")
         if number % 3 == 0:
-            conn.execute("insert into ops.held_portfolios (portfolio_id, reason) values ('q', '')")
+            conn.execute("insert into ops.held_portfolios (portfolio_id, check_name, reason) values ('q', '', '')")
         reached = "p" if number % 3 == 0 else "pq"
         own = {key: row for key, row in candidates.items() if key[0] in reached}
         after = {key: row for key, row in published.items() if key[0] not in reached}
@@ -115,7 +120,7 @@ def test_a_column_that_came_later_is_unknown_before(connections: tuple[Connectio
     publish(conn, finder, 1, {("p", "a"): row})
     publish(conn, finder, 2, {("p", "a"): (2, *row[1:])})
     conn.execute("delete from ops.relation_definitions")
-    later = MartSpec(**{**vars(SPEC), "columns": (*SPEC.columns, Column("later", "integer", "later"))})
+    later = replace(SPEC, columns=(*SPEC.columns, Column("later", "integer", "later")))
     ensure_marts(conn, [*read_specs(MANIFEST), later])
     found = conn.execute("select amount, later from marts.made_as_known_at(%s)", [FIRST + timedelta(days=1)]).fetchall()
     assert found == [(1, None)]
@@ -131,3 +136,33 @@ def test_rows_that_a_day_replaces_stay_on_their_pages(connections: tuple[Connect
     assert updated is not None
     assert updated[0] == 10_000
     assert updated[1] > 9_000
+
+
+def test_what_an_earlier_release_ended_where_it_stood_is_still_known(
+    connections: tuple[Connection, Connection],
+) -> None:
+    conn, finder = connections
+    row = (1, 0.5, FIRST.date(), None)
+    publish(conn, finder, 1, {("p", "a"): row})
+    conn.execute("update history.made set published_to = 2")
+    conn.execute("insert into history.made select 'p', 'a', 2, 0.5, seen_at, null, 2, null from history.made")
+    publish(conn, finder, 2, {("p", "a"): (2, *row[1:])})
+    publish(conn, finder, 3, {})
+    assert [known(conn, number) for number in (1, 2, 3)] == [{("p", "a"): row}, {("p", "a"): (2, *row[1:])}, {}]
+
+
+def test_a_key_that_stands_beyond_the_runs_reach_stays(connections: tuple[Connection, Connection]) -> None:
+    conn, finder = connections
+    listed = replace(SPEC, name="listed", key=("item",))
+    ensure_marts(conn, [*read_specs(MANIFEST), listed])
+    conn.execute("create table build.listed (like build.made)")
+    conn.execute("insert into history.listed values ('elsewhere', 'a', 1, 0.5, now(), null, 1, null)")
+    conn.execute("insert into build.listed values ('p', 'a', 2, 0.5, now(), null), ('p', 'b', 1, 0.5, now(), null)")
+    conn.commit()
+    replacing.find(finder, listed)
+    done = replacing.write(conn, listed, 2)
+    assert (done.closed, done.opened) == (0, 1)
+    assert conn.execute("select portfolio_id, item from marts.listed order by 2").fetchall() == [
+        ("elsewhere", "a"),
+        ("p", "b"),
+    ]
