@@ -82,7 +82,7 @@ $(UV):
 
 # the lock carries a hash for every file; --frozen installs it as it stands
 $(SYNCED): uv.lock pyproject.toml | $(UV)
-	@echo "environment into .venv/: about 1.8 GB, a few minutes the first time"
+	@echo "environment into .venv/: about 2 GB, a few minutes the first time"
 	@$(UV) sync --quiet --frozen --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
 	@touch $@
 

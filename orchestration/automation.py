@@ -61,7 +61,12 @@ def _schedule(job: Job, cron: str, *, is_on: bool) -> dg.ScheduleDefinition:
     state = dg.DefaultScheduleStatus.RUNNING if is_on else dg.DefaultScheduleStatus.STOPPED
 
     @dg.schedule(
-        job=job, cron_schedule=cron, execution_timezone="UTC", default_status=state, name=f"{job.name}_schedule"
+        job=job,
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        default_status=state,
+        name=f"{job.name}_schedule",
+        description=job.description,
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         moment = context.scheduled_execution_time

@@ -327,4 +327,5 @@ def _partitions(partitions: Iterable[str]) -> str:
 
 
 def _wide(svg: str) -> str:
-    return svg.replace("<svg ", '<svg class="wide" ', 1)
+    wide = svg.replace("<svg ", '<svg class="wide" ', 1)
+    return f'<div class="scroll">{wide}</div>'

@@ -73,10 +73,11 @@ def land_inputs(context: dg.AssetExecutionContext, config: RunWindow) -> Iterato
         write_known_instruments(conn)
         fingerprint = runs.fingerprint(conn, landed.fingerprint if landed else "registry", window)
         conn.execute("update ops.runs set inputs_fingerprint = %s where run_id = %s", [fingerprint, context.run.run_id])
+        registered = _row_counts(conn)
     progress.say("inputs", _describe(landed))
     yield dg.MaterializeResult(asset_key=keys.RUN, metadata={"as_of": str(window.as_of), "inputs": str(folder)})
     for table in keys.REGISTRY_TABLES:
-        yield dg.MaterializeResult(asset_key=keys.registry(table))
+        yield dg.MaterializeResult(asset_key=keys.registry(table), metadata={"dagster/row_count": registered[table]})
     for table in keys.RAW_TABLES:
         yield dg.MaterializeResult(asset_key=keys.raw(table), metadata=_metadata(landed, table))
 
@@ -129,6 +130,12 @@ def _land(conn: Connection, folder: str, now: datetime, run_id: str) -> LandingR
         conn, "ops.rejected_inputs", ("path", "kind", "reason"), [(r.path, r.kind, r.reason) for r in landed.rejected]
     )
     return landed
+
+
+def _row_counts(conn: Connection) -> dict[str, int]:
+    """Rows of each table of the registry, whoever wrote them."""
+    counts = " union all ".join(f"select '{table}', count(*) from registry.{table}" for table in keys.REGISTRY_TABLES)
+    return dict(conn.execute(counts).fetchall())
 
 
 def _describe(landed: LandingResult | None) -> str:

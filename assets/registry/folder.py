@@ -31,6 +31,8 @@ INSTRUMENTS_FILE = "instruments.csv"
 CORPORATE_ACTIONS_FILE = "corporate_actions.csv"
 KINDS: tuple[Kind, ...] = ("transactions", "prices", "balances", "corporate_actions")
 _FOLDERS: tuple[Kind, ...] = ("transactions", "prices", "balances")
+#: Tables that somebody meant to be read; notes and reports of rejected lines may lie beside the files.
+_OTHER_TABLES = frozenset({".xlsx", ".xls", ".ods", ".numbers", ".tsv", ".json", ".parquet", ".gz", ".zip"})
 _LAYOUT = "CSV files only as instruments.csv, corporate_actions.csv, transactions/*.csv, prices/*.csv, balances/*.csv"
 
 
@@ -197,6 +199,9 @@ def _find_in(subfolder: Path, files: _Files) -> None:
             files.problems.extend(_misplaced(f"{path}/{found.relative_to(entry).as_posix()}") for found in nested)
         elif entry.suffix.lower() == ".csv":
             _load(entry, path, files.observations[kind], files.problems)
+        elif entry.suffix.lower() in _OTHER_TABLES:
+            remedy = "save it as CSV UTF-8, or take it out of the folder"
+            files.problems.append(Problem(path, None, None, None, _LAYOUT, remedy))
 
 
 def _misplaced(path: str) -> Problem:

@@ -101,6 +101,12 @@ def test_days_go_on_from_what_is_published(
             database_url,
             "select check_name, portfolio_id, first_offenders from quality.check_results where not passed and severity = 'error'",
         )
+        # what is computed when read ends with the days, also where nothing else of a portfolio changed
+        lasts = (
+            one(database_url, f"select max(valuation_date) from marts.{name}")
+            for name in ("portfolio_daily", "holdings_daily")
+        )
+        assert len(set(lasts)) == 1
 
     step("2024-01-20")
     assert _scope(database_url)["trader"] == (None, True)

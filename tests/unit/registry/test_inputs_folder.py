@@ -61,6 +61,7 @@ def test_all_problems_of_all_files_come_at_once(tmp_path: Path) -> None:
         ("transaction/t.csv", "did you mean transactions?"),
         ("Prices/t.csv", "did you mean prices?"),
         ("transactions/2024/t.csv", "transactions/2024/t.csv: expected CSV files only as"),
+        ("transactions/trades.XLSX", "transactions/trades.XLSX: expected CSV files only as"),
     ],
 )
 def test_a_misplaced_file_is_not_passed_over(tmp_path: Path, name: str, says: str) -> None:
