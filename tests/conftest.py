@@ -53,13 +53,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["HOLDFAST_SOURCES"] = "none"
     # xdist would begin with the files of the most tests; those of whole runs have few
     config.option.loadscopereorder = False
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
-    if worker:
-        target = Path(tempfile.gettempdir()) / f"holdfast-dbt-{os.getppid()}-{worker}"
-        os.environ["DBT_TARGET_PATH"] = str(target)
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        target = tempfile.mkdtemp(prefix="holdfast-dbt-")
+        os.environ["DBT_TARGET_PATH"] = target
         parsed = MANIFEST.with_name("partial_parse.msgpack")
         if parsed.exists():  # what was parsed before is not parsed again by each process
-            target.mkdir(exist_ok=True)
             shutil.copy2(parsed, target)
 
 
