@@ -181,8 +181,20 @@ def _min_volatility(estimates: Estimates, constraints: Constraints, solver: str)
 
 
 def _efficient_risk(estimates: Estimates, constraints: Constraints, target: float, solver: str) -> Candidate:
+    from pypfopt.exceptions import OptimizationError
+
     model = frontier_model(estimates, constraints, solver)
-    model.efficient_risk(target)
+    try:
+        model.efficient_risk(target)
+    except (ValueError, OptimizationError):
+        # the library tells the least of weights without any limit, or nothing
+        calmest = _min_volatility(estimates, constraints, solver).weights
+        least = float(np.sqrt(calmest @ estimates.covariance @ calmest))
+        if least <= target:
+            raise
+        raise UnsolvedError(
+            f"the least volatility within the limits is {least:.4g}, the target {target:g}: raise it"
+        ) from None
     weights = settle(_weights(model), constraints)
     marginal = _volatility_gradient(weights, estimates.covariance)
     volatility = float(np.sqrt(weights @ estimates.covariance @ weights))

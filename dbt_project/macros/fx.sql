@@ -17,3 +17,14 @@ where rates.currency = {{ currency }} and rates.quote = {{ quote }} and rates.ra
 order by rates.rated_at desc
 limit 1
 {%- endmacro %}
+
+{# The same through the best of the model's `hubs` that has both legs. Within the lookup, `asked` spares it where nobody needs it. #}
+{% macro crossed_fx_rate(currency, quote, moment, asked) -%}
+select first_leg.rate * second_leg.rate as rate
+from hubs
+cross join lateral ({{ last_fx_rate(currency, 'hubs.hub', moment) }}) as first_leg
+cross join lateral ({{ last_fx_rate('hubs.hub', quote, moment) }}) as second_leg
+where {{ asked }}
+order by hubs.preference, hubs.hub
+limit 1
+{%- endmacro %}

@@ -129,6 +129,17 @@ def test_values_are_those_of_the_holdings(url: str) -> None:
     assert different == []
 
 
+def test_a_bucket_has_the_same_share_in_every_mart(url: str) -> None:
+    shares = rows(
+        url,
+        "select days.portfolio_id, dimension, bucket, days.weight, now.weight from marts.snapshot_breakdowns as days"
+        " inner join marts.portfolio_allocation as now using (portfolio_id, dimension, bucket)"
+        " where days.snapshot_date = '2024-01-10'",
+    )
+    assert {row[0] for row in shares} > {"hedged", "mixed"}
+    assert [row for row in shares if abs(row[3] - row[4]) > 1e-12] == []
+
+
 def test_what_never_had_a_price_is_null(url: str) -> None:
     query = "from marts.portfolio_contribution where instrument_id = 'custom:art' and period_type = 'all'"
     assert one(url, f"select contribution {query}") is None

@@ -124,6 +124,9 @@ def test_days_go_on_from_what_is_published(
     assert scope["lender"] == ("2024-01-21", False)
     assert scope["watcher"] == ("2024-01-21", False)
     assert _restated(database_url, 2) == dict.fromkeys(("trader", "sibling", "lender", "watcher"), "2024-01-21")
+    # the views that are computed when read go on too
+    assert one(database_url, "select max(valuation_date)::text from marts.holdings_daily") == "2024-01-21"
+    assert one(database_url, "select min(values_as_of)::date::text from marts.portfolios") == "2024-01-21"
 
     # a late sale and a late transfer restate their portfolios from their days on, the others have more of a day that has
     # not ended; then it ends

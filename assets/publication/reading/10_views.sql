@@ -115,16 +115,18 @@ cross join lateral (
         valued.dimension,
         valued.bucket,
         valued.value_usd,
-        (valued.value_base / nullif(sum(valued.value_base) filter (where valued.value_base > 0) over (
+        (valued.value_base / sum(valued.positive_value_base) over (
             partition by valued.snapshot_date, valued.dimension
-        ), 0))::double precision as weight
+        ))::double precision as weight
     from (
         select
             holdings.valuation_date as snapshot_date,
             buckets.dimension,
             buckets.bucket,
             sum(holdings.value_base * days.usd_rate) as value_usd,
-            sum(holdings.value_base) as value_base
+            sum(holdings.value_base) as value_base,
+            -- what is owed lessens no whole, as in portfolio_allocation: each dimension would have another one
+            sum(holdings.value_base) filter (where holdings.value_base > 0) as positive_value_base
         from marts.holdings_daily as holdings
         inner join marts.portfolio_daily as days
             on holdings.portfolio_id = days.portfolio_id and holdings.valuation_date = days.valuation_date
@@ -149,7 +151,7 @@ comment on column marts.snapshot_breakdowns.snapshot_date is 'UTC day; values ar
 comment on column marts.snapshot_breakdowns.dimension is 'asset, chain, category, protocol or asset_type.';
 comment on column marts.snapshot_breakdowns.bucket is 'Value of the dimension; off_chain, uncategorised and none where there is none.';
 comment on column marts.snapshot_breakdowns.value_usd is 'Value in USD at that day''s rate; NULL: no rate.';
-comment on column marts.snapshot_breakdowns.weight is 'Share of the positive value; NULL when that is zero.';
+comment on column marts.snapshot_breakdowns.weight is 'Share of the positive value of the portfolio (0.5 = 50 %); NULL: no value.';
 
 create or replace view marts.publications as
 select

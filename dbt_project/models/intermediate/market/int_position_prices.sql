@@ -68,6 +68,12 @@ moments as (
 
 ),
 
+hubs as (
+
+    {{ fx_hubs() }}
+
+),
+
 priced as (
 
     select
@@ -75,7 +81,7 @@ priced as (
         components.quote_currency,
         moments.priced_at,
         components.per_unit * last.price
-        * case when last.currency = components.quote_currency then 1 else fx.rate end as value,
+        * case when last.currency = components.quote_currency then 1 else coalesce(fx.rate, crossed.rate) end as value,
         (moments.priced_at at time zone 'UTC')::date - last.price_date <= components.max_price_age_days as is_fresh
     from components
     inner join moments
@@ -88,16 +94,16 @@ priced as (
         limit 1
     ) as last on true
     left join lateral (
-        select points.rate
-        from {{ ref('int_fx_points') }} as points
-        where
-            last.currency <> components.quote_currency
-            and points.currency = last.currency
-            and points.quote = components.quote_currency
-            and points.rated_at <= moments.priced_at
-        order by points.rated_at desc
-        limit 1
+        select direct.rate
+        from ({{ last_fx_rate('last.currency', 'components.quote_currency', 'moments.priced_at') }}) as direct
+        where last.currency <> components.quote_currency
     ) as fx on true
+    left join lateral (
+        {{ crossed_fx_rate(
+            'last.currency', 'components.quote_currency', 'moments.priced_at',
+            'last.currency <> components.quote_currency and fx.rate is null'
+        ) }}
+    ) as crossed on true
 
 )
 

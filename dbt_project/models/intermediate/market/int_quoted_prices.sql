@@ -167,15 +167,10 @@ converted as (
         where points.currency <> points.quote_currency
     ) as fx on true
     left join lateral (
-        select first_leg.rate * second_leg.rate as rate
-        from hubs
-        cross join
-            lateral ({{ last_fx_rate('points.currency', 'hubs.hub', 'points.priced_at') }}) as first_leg
-        cross join
-            lateral ({{ last_fx_rate('hubs.hub', 'points.quote_currency', 'points.priced_at') }}) as second_leg
-        where points.currency <> points.quote_currency and fx.rate is null
-        order by hubs.preference, hubs.hub
-        limit 1
+        {{ crossed_fx_rate(
+            'points.currency', 'points.quote_currency', 'points.priced_at',
+            'points.currency <> points.quote_currency and fx.rate is null'
+        ) }}
     ) as crossed on true
 
 )
