@@ -3,7 +3,7 @@
 Belongs here: the order of the three. Must not be here: what is read or written, and by which statement (database).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -29,11 +29,14 @@ def write_meanwhile(items: Iterable[Item], write: Callable[[Item], None]) -> Non
             writing.result()
 
 
-def made_ahead(items: Iterable[Item]) -> Iterator[Item]:
+def made_ahead(items: Iterable[Item]) -> Generator[Item, None, None]:
     """The same items in the same order, each made in a thread of its own while the one before is in use.
 
     Args:
         items: one is made at a time, and one at most waits; making them must not use a connection that their user does.
+
+    Returns:
+        to be closed before what making them needs: it waits for the one that is being made.
     """
     items = iter(items)
     with ThreadPoolExecutor(1) as thread:

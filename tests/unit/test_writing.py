@@ -89,5 +89,5 @@ def test_nothing_more_is_made_than_one_ahead() -> None:
 
     found = made_ahead(items())
     assert next(found) == 0
-    found.close()  # type: ignore[attr-defined]
+    found.close()
     assert made == [0, 1]
