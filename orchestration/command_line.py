@@ -64,8 +64,8 @@ def main() -> None:
     except (SettingsError, EmbeddedPostgresError) as error:
         _stop(redact(str(error)))
     except OSError as error:
-        named = f"{error.filename}: " if error.filename else ""
-        _stop(f"{named}{error.strerror}" if error.strerror else safe_error(error))
+        named = f"{error.filename} cannot be used ({error.strerror}); check the path, as of HOLDFAST_HOME"
+        _stop(named if error.filename and error.strerror else safe_error(error))
     except RuntimeError as error:
         _stop(safe_error(error))
 

@@ -14,6 +14,9 @@ from assets.warehouse.database import Connection
 
 #: Rows of the table; the rest is counted.
 _SHOWN = 12
+_COLUMNS = ("portfolio", "net value", "30d TWR", "total TWR", "MWR", "drawdown", "top weights", "state")
+_FEW_COLUMNS = ("portfolio", "net value", "total TWR", "state")
+_WIDE_ENOUGH = 110
 #: Places of a check that did not pass; the rest is counted.
 _SHOWN_PLACES = 3
 
@@ -31,7 +34,7 @@ def print_summary(conn: Connection) -> None:
         return
     number, as_of, passed, warned, held = publication
     listed = summary_table(conn)
-    console.print(_table(listed[:_SHOWN], f"Publication {number}, as of {_moment(as_of)}"))
+    console.print(_table(listed[:_SHOWN], console.width, f"Publication {number}, as of {_moment(as_of)}"))
     if len(listed) > _SHOWN:
         console.print(f"and {len(listed) - _SHOWN} more in marts.portfolio_performance", style="dim")
     console.print(f"checks: {passed} passed, {warned} warned; portfolios held: {held}")
@@ -54,21 +57,28 @@ def _print_findings(conn: Connection, console: Console) -> None:
             console.print(f"    and {count - len(places)} more in marts.data_quality", style="dim")
 
 
-def _table(listed: list[dict[str, Any]], title: str) -> Table:
+def _table(listed: list[dict[str, Any]], width: int, title: str) -> Table:
+    """All columns where there is room for them; a number is never cut."""
+    cells = [
+        {
+            "portfolio": row["portfolio_id"],
+            "net value": _money(row["value_base"], row["base_currency"]),
+            "30d TWR": _percent(row["twr_30d"]),
+            "total TWR": _percent(row["twr_all"]),
+            "MWR": _percent(row["mwr_all"]),
+            "drawdown": _percent(row["max_drawdown"]),
+            "top weights": str(row["top_weights"] or "-"),
+            "state": str(row["state"]),
+        }
+        for row in listed
+    ]
     table = Table(title=title, title_justify="left")
-    for heading in ("portfolio", "net value", "30d TWR", "total TWR", "MWR", "drawdown", "top weights", "state"):
-        table.add_column(heading, justify="left" if heading in {"portfolio", "top weights", "state"} else "right")
-    for row in listed:
-        table.add_row(
-            row["portfolio_id"],
-            _money(row["value_base"], row["base_currency"]),
-            _percent(row["twr_30d"]),
-            _percent(row["twr_all"]),
-            _percent(row["mwr_all"]),
-            _percent(row["max_drawdown"]),
-            str(row["top_weights"] or "-"),
-            str(row["state"]),
-        )
+    shown = _COLUMNS if width >= _WIDE_ENOUGH else _FEW_COLUMNS
+    for heading in shown:
+        is_text = heading in {"portfolio", "top weights", "state"}
+        table.add_column(heading, justify="left" if is_text else "right", no_wrap=not is_text, overflow="fold")
+    for row in cells:
+        table.add_row(*(row[heading] for heading in shown))
     return table
 
 
