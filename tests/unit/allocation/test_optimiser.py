@@ -150,7 +150,10 @@ def test_limits_that_leave_no_excess_return_fall_back() -> None:
 @pytest.mark.parametrize(
     ("policy", "reason"),
     [
-        (AllocationPolicy("efficient_risk", target=0.01), "the least volatility within the limits is 0.08944, the target"),
+        (
+            AllocationPolicy("efficient_risk", target=0.01),
+            "the least volatility within the limits is 0.08944, the target",
+        ),
         # two halves: without max_weight 0.0894 could be had
         (AllocationPolicy("efficient_risk", target=0.1, max_weight=0.5), "is 0.1118, the target 0.1: raise it"),
         (AllocationPolicy("efficient_return", target=5.0), "maximum possible return"),
