@@ -20,7 +20,8 @@ assets as (
         assets.portfolio_id,
         assets.instrument_id,
         min(instruments.canonical_instrument) as canonical_instrument,
-        sum(assets.weight) as weight,
+        -- exact: a sum of binary fractions would depend on the order of the rows
+        sum(assets.weight::numeric) as weight,
         bool_or(assets.price_status <> 'ok') as is_stale,
         bool_or(instruments.category = 'stablecoin') as is_stablecoin,
         bool_or(instruments.asset_class = 'fiat') as is_cash
@@ -137,7 +138,7 @@ scores as (
         allocation.dimension,
         case
             when bool_and(scores.score is not null)
-                then sum(allocation.weight * scores.score::numeric) / sum(allocation.weight)
+                then sum(allocation.weight::numeric * scores.score::numeric) / sum(allocation.weight::numeric)
         end as score,
         string_agg(allocation.bucket, ', ' order by allocation.bucket) filter (where scores.score is null) as unscored
     from allocation
