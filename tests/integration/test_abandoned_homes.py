@@ -17,7 +17,7 @@ def test_processes_that_begin_together_remove_what_a_killed_session_left() -> No
         (home / str(folder)).mkdir()
         for file in range(100):
             (home / str(folder) / str(file)).touch()
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")
     sweepers = [context.Process(target=sweep_abandoned_homes) for _ in range(4)]
     for sweeper in sweepers:
         sweeper.start()
